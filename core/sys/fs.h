@@ -1,0 +1,83 @@
+/* fs: files, durably and without following what a stranger planted.  Paths that come from a workflow are relative to a
+ * root directory descriptor and are opened with openat2(RESOLVE_BENEATH), so neither ".." nor a symlink leaves it. */
+#ifndef SYS_FS_H
+#define SYS_FS_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "sys/hash.h"
+
+#include <sys/types.h>
+
+/* What the kernel says of a file, enough to know whether it may have changed. */
+struct fs_stat {
+	uint64_t dev;
+	uint64_t ino;
+	uint64_t size;
+	int64_t mtime_ns;
+	int64_t ctime_ns;
+	uint32_t mode; /* type and permissions */
+};
+
+enum fs_found { FS_FOUND, FS_ABSENT, FS_ERROR };
+
+/* Relative to dirfd.  lstat does not follow the last symlink; both never leave dirfd when `beneath`. */
+enum fs_found fs_stat_at(int dirfd, const char *path, struct fs_stat *out, struct err *err);
+enum fs_found fs_lstat_at(int dirfd, const char *path, struct fs_stat *out, struct err *err);
+
+/* Opens a directory (O_PATH-free, usable with *at); -1 and *err where it is none. */
+int fs_open_dir(const char *path, struct err *err);
+
+/* Opens beneath dirfd for reading, regular files only (a FIFO or device is refused, not waited for). -1: *err. */
+int fs_open_beneath(int dirfd, const char *path, struct err *err);
+
+/* SHA-256 of a regular file beneath dirfd, and what fstat said of the very descriptor before and after reading: FS_ERROR
+ * with E-FS-CHANGING where they differ. */
+enum fs_found fs_digest_at(int dirfd, const char *path, struct digest *out, struct fs_stat *stat, struct err *err);
+
+/* Whole file into *out; at most `limit` bytes, more is E-FS-TOO-LARGE. */
+bool fs_read_file(int dirfd, const char *path, size_t limit, struct buf *out, struct err *err);
+
+/* Writes through a temporary file in the same directory, fsync, rename; with `durable` also fsync of the directory. */
+bool fs_write_file(int dirfd, const char *path, str bytes, mode_t mode, bool durable, struct err *err);
+
+/* Makes the directory and its missing parents beneath dirfd. */
+bool fs_make_dirs(int dirfd, const char *path, mode_t mode, struct err *err);
+
+/* Removes a file, link or whole tree beneath dirfd, never through a symlink; absent is success. */
+bool fs_remove_tree(int dirfd, const char *path, struct err *err);
+
+/* One entry of a listing. */
+struct fs_entry {
+	char *name; /* path relative to the listed directory, on the heap */
+	struct fs_stat stat;
+	char *target; /* of a symlink, on the heap; else NULL */
+};
+struct fs_list {
+	struct fs_entry *ptr;
+	size_t len;
+	size_t cap;
+};
+
+/* All entries below `path`, recursively, sorted by name as bytes; symlinks are listed, not followed.  Entries named `skip`
+ * at the top are left out (NULL: none). */
+bool fs_list_tree(int dirfd, const char *path, const char *skip, struct fs_list *out, struct err *err);
+void fs_list_finish(struct fs_list *list);
+
+/* Expands a glob (`*`, `?`, `[...]`, `**` for any depth) beneath dirfd into sorted relative paths of files and links.
+ * A leading dot is matched by a literal dot only. */
+bool fs_glob(int dirfd, str pattern, struct fs_list *out, struct err *err);
+
+/* Whether text has any of the characters that make it a glob. */
+bool fs_is_glob(str text);
+
+/* Whether `path` matches a glob pattern, as fs_glob would list it. */
+bool fs_glob_matches(str pattern, str path);
+
+/* Cleans "./a//b/../c" into "a/c"; false where it is absolute or leaves the root. */
+bool fs_normalize(str path, struct buf *out);
+
+/* fsync of a descriptor or of the directory `path`; a failure is final, never retried. */
+bool fs_sync(int fd, const char *what, struct err *err);
+
+#endif
