@@ -1,0 +1,57 @@
+/* db: the one SQLite database of a project, `.pawl/state/pawl.db`, and the directory around it.  Everything that outlives
+ * the process goes through here.  The other files of store/ are families of prepared statements over it.
+ *
+ * Writes gather in one transaction, begun by the first write after a flush; store_flush makes blobs durable first and then
+ * commits, so a row never names a blob that is not there.  After a failed flush nothing of the batch is recorded and the
+ * store refuses further writes.  All calls come from one thread. */
+#ifndef STORE_DB_H
+#define STORE_DB_H
+
+#include "base/err.h"
+#include "sys/hash.h"
+#include "sys/proc.h"
+
+struct store;
+
+enum store_mode {
+	STORE_WRITE, /* makes .pawl/state (0700, with a .gitignore of its own) where it is missing, migrates, takes no lock */
+	STORE_READ,  /* never changes a byte; an absent store gives NULL without an error (err_is_set is false) */
+};
+
+/* `project` is the directory that holds `.pawl`.  Errors: E-STORE-NEWER (written by a newer pawl: refused with a sentence),
+ * E-STORE-DAMAGED (in STORE_WRITE the file is set aside as pawl.db.damaged-DATE, named in a warning through *err with
+ * is_warning, and a new one is begun; in STORE_READ an error), E-STORE-OWNER, E-STORE-READONLY, E-STORE-FULL, E-STORE-SYS. */
+struct store *store_open(const char *project, enum store_mode mode, struct err *err);
+void store_close(struct store *store); /* flushes nothing: flush before */
+
+/* Descriptors of the project directory and of .pawl/state; owned by the store. */
+int store_project_fd(const struct store *store);
+int store_state_fd(const struct store *store);
+const char *store_project_path(const struct store *store); /* absolute, real */
+const char *store_state_path(const struct store *store);
+
+/* 16 random bytes in hexadecimal, made with the store: names it in process markers. */
+const char *store_id(const struct store *store);
+/* 32 random bytes, made with the store: the key of hash_keyed for secrets. */
+str store_secret_key(const struct store *store);
+
+/* Commits the batch, if there is one.  `store_is_dirty` says whether there is. */
+bool store_flush(struct store *store, struct err *err);
+bool store_is_dirty(const struct store *store);
+/* The first error that a write met since the store was opened; writes after it do nothing and return false as well. */
+const struct err *store_error(const struct store *store);
+
+/* Holds a read transaction for a whole plan (no new snapshot a statement). */
+void store_read_begin(struct store *store);
+void store_read_end(struct store *store);
+
+/* Single flight: the right to run one (workflow, node, key) in this store.  Another live process may hold it: BUSY.  Held
+ * through an OFD lock, so it goes with the process. */
+enum claim { CLAIM_HELD, CLAIM_BUSY, CLAIM_FAILED };
+enum claim store_claim(struct store *store, const struct digest *what, struct err *err);
+void store_unclaim(struct store *store, const struct digest *what);
+
+/* PRAGMA integrity_check and every row's checksum; each finding is appended as one diag (E-STORE-DAMAGED). */
+bool store_check(struct store *store, struct diags *diags);
+
+#endif
