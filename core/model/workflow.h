@@ -1,0 +1,143 @@
+/* workflow: a YAML file as a checked graph in memory.  It knows no node type: what a type key means is asked of whoever
+ * loads plugins, through struct workflow_types.  Immutable once loaded; all of it lives in the workflow's own arena. */
+#ifndef MODEL_WORKFLOW_H
+#define MODEL_WORKFLOW_H
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "data/value.h"
+#include "data/when.h"
+
+enum trigger_rule { RULE_ALL_SUCCESS, RULE_ONE_SUCCESS, RULE_NONE_FAILED_MIN_ONE_SUCCESS, RULE_ALL_DONE };
+
+struct retry {
+	uint32_t extra_attempts;
+	uint64_t delay_ms;
+	double backoff;
+	bool transient_only;
+};
+
+struct strs {
+	str *ptr;
+	size_t len;
+};
+
+/* NAME: value of `env` and `with`. */
+struct binding {
+	str name;
+	str variable; /* of `with`: INPUTS_<UPPER_SNAKE>; of `env`: the name */
+	const struct value *value;      /* a scalar with references, or any value without */
+	const struct value *if_skipped; /* of `with: {x: {from:, if_skipped:}}`; NULL: none */
+	struct place at;
+};
+struct bindings {
+	struct binding *ptr;
+	size_t len;
+};
+
+struct node {
+	str id;
+	uint32_t index;   /* in workflow->nodes, in file order */
+	struct place at;  /* of the node's first line */
+	str type;         /* its type key */
+	struct place type_at;
+	const struct value *fields; /* the whole mapping, as written */
+	str description;
+
+	uint32_t *deps; /* indices of direct dependencies, sorted by id, each once */
+	uint32_t dep_count;
+	uint32_t *consumers; /* indices of those that depend on it */
+	uint32_t consumer_count;
+	uint32_t *refs; /* indices of nodes whose output or state it names and that are not direct dependencies */
+	uint32_t ref_count;
+
+	const struct when *when; /* NULL: none */
+	str when_text;
+	enum trigger_rule rule;
+	uint64_t timeout_ms; /* 0: none */
+	struct retry retry;
+
+	bool always_run;     /* also for `cache: false` */
+	uint64_t ttl_ms;     /* 0: none */
+	struct strs cache_key; /* extra strings with references */
+	struct strs policies;  /* files of `cache: {policy:}` */
+
+	bool reads_declared;
+	struct strs reads;
+	struct strs writes;
+	struct strs tools;
+	struct bindings env;
+	struct strs pass_env;
+	struct strs secrets;
+	struct bindings with;
+	const struct value *ensure; /* a mapping, or NULL; output_format is folded into it */
+	const struct value *output_schema; /* of `ensure.output.schema` or `output_format`; NULL: none */
+	str dir;  /* relative to the project; empty: the project */
+	str pool; /* empty: none */
+	str output_type;
+};
+
+struct input_spec {
+	str name;
+	bool required;
+	const struct value *fallback; /* `default`, or NULL */
+	str type;                     /* "string", "number", "boolean", "json" */
+	str description;
+	struct place at;
+};
+
+struct pool {
+	str name;
+	uint32_t size;
+};
+
+struct workflow {
+	struct arena arena;
+	const char *file; /* as it was asked for; what places name */
+	str source;       /* the text of the file */
+	const struct value *root;
+	str name;
+	str description;
+	struct node *nodes;
+	uint32_t node_count;
+	uint32_t *order; /* a topological order of indices: dependencies first, else file order */
+	struct map by_id; /* id -> struct node * */
+	struct {
+		struct input_spec *ptr;
+		size_t len;
+	} inputs;
+	struct {
+		struct pool *ptr;
+		size_t len;
+	} pools;
+	struct strs policies; /* Lua files */
+	str returns;          /* node id, or empty */
+	str shell_options;    /* `shell.options` of defaults, or empty */
+};
+
+/* What the model must know of node types. */
+struct workflow_types {
+	void *ctx;
+	/* Whether a plugin provides this type key; *fields receives its JSON Schema as a value (a mapping with "properties"), or
+	 * NULL where it has none.  False with *err empty: no such type; false with *err set: its plugin can't be loaded. */
+	bool (*find)(void *ctx, str keyword, const struct value **schema, struct err *err);
+	/* All type keys that could be had, for a did-you-mean. */
+	void (*each)(void *ctx, void (*fn)(void *arg, str keyword), void *arg);
+};
+
+/* Parses and checks; all problems at once in *diags (sorted), also warnings.  NULL when there was an error.  `file` is copied;
+ * `text` is copied into the arena. */
+struct workflow *workflow_load(str text, const char *file, const struct workflow_types *types, struct diags *diags);
+void workflow_destroy(struct workflow *workflow); /* accepts NULL */
+
+const struct node *workflow_find(const struct workflow *workflow, str id); /* NULL: there is none */
+
+/* Whether `above` is a direct or indirect dependency of `node`. */
+bool workflow_is_upstream(const struct workflow *workflow, const struct node *above, const struct node *node);
+
+const char *trigger_rule_name(enum trigger_rule rule);
+
+/* "30s", "5m", "2h", "1d", "500ms", a number of milliseconds; false where it is neither. */
+bool workflow_duration(const struct value *value, uint64_t *ms);
+
+#endif
