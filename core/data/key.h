@@ -14,6 +14,10 @@ struct key {
 	size_t open; /* lists begun and not ended */
 };
 
+/* Lists within lists; deeper is a mistake of the program, which ends it. */
+#define KEY_MAX_DEPTH 32
+
+/* Starts anew: {0} at first, later one that was used, whose memory is used again. */
 void key_begin(struct key *key);
 void key_text(struct key *key, str label, str value);
 void key_u64(struct key *key, str label, uint64_t value);
@@ -31,7 +35,9 @@ struct key_part {
 	str value;
 };
 
-/* Parses a whole transcript; false when it is not one (a damaged row).  Labels are in `arena`. */
+/* Parses a whole transcript; false when it is not one (a damaged row).  Labels are in `arena`, values in the transcript.
+ * The end of a list has the label of that list.  A transcript that parses is, byte for byte, what building its parts
+ * again gives. */
 struct key_parts {
 	struct key_part *ptr;
 	size_t len;
@@ -39,8 +45,10 @@ struct key_parts {
 struct arena;
 bool key_parse(struct arena *arena, str transcript, struct key_parts *out);
 
-/* What differs between two transcripts: parts of `now` that are new or have another value, and parts of `then` that are
- * gone, in the order of `now`. */
+/* What differs between two transcripts: parts of `now` that are new or have another value, in its order, then parts of
+ * `then` that are gone.  Parts with one label are compared in their order.  A list that is new or gone shows by what is
+ * in it, or by its '(' where it is empty.  Empty only where the transcripts are the same: where no more than the order
+ * changed, the one change has the first part that is not where it was, as `now`, and what was there, as `then`. */
 struct key_change {
 	str label;
 	const struct key_part *then; /* NULL: it is new */
