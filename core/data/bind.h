@@ -6,6 +6,9 @@
 
 #include "data/ref.h"
 
+/* Values of more bytes than this travel in a file. */
+#define BIND_LARGE 65536
+
 /* How the value must be delivered for a slot. */
 enum bind_as {
 	BIND_TEXT, /* the exact bytes (an error where they hold NUL and the language can't) */
@@ -13,19 +16,29 @@ enum bind_as {
 };
 
 /* One distinct (reference, delivery) of a body: the value goes to the environment variable `variable`, or, when it is too
- * large for that, to a file as the language's `large` says. */
+ * large for that (BIND_LARGE), to a file as the language's `prelude` says. */
 struct bind_slot {
 	struct ref ref; /* start/end: its first place in the body */
 	enum bind_as as;
 	char variable[24]; /* "PAWL_REF_1" */
 };
 
+/* An edit that mends one of the errors: bytes [start, end) of the body become `text`.  Only where the author's meaning is
+ * beyond doubt; edits of one body don't overlap. */
+struct bind_fix {
+	size_t start;
+	size_t end;
+	str text;
+};
+
 struct bind_result {
 	struct buf text;  /* the body to hand to the interpreter */
 	VEC(struct bind_slot) slots;
-	VEC(str) words; /* literal words that may name files (bash: every literal word that is no redirection target) */
+	VEC(struct bind_fix) fixes;
+	VEC(str) words; /* literal words that may name files (bash: every literal word that is no output target) */
 	VEC(str) writes; /* literal targets of output redirections */
 	VEC(str) commands; /* literal words in command position that are no function of the body, no builtin, no keyword */
+	struct arena arena; /* of the strs above that are not bytes of the body */
 };
 
 void bind_finish(struct bind_result *result);
@@ -37,16 +50,22 @@ struct bind_names {
 	bool (*is_node)(void *ctx, str name);
 };
 
+/* In bash bodies `words` and `writes` may begin with "$ARTIFACTS_DIR/", however the author spelt and quoted it. */
+
 /* A language: "bash", "js", "python", "none" (a reference in the source is an error that names `with:`). */
 struct bind_language {
 	const char *name;
 	/* Appends to *result, whose strs borrow from `body`; problems to *diags with places counted from `origin`: line and
-	 * column of the body's first byte, lines of the body being lines of the file when `origin.line` is set.  False when
-	 * there was an error (warnings don't count). */
+	 * column of the body's first byte, lines of the body being lines of the file when `origin.line` is set (else the places
+	 * are counted in the body).  False when there was an error (warnings don't count). */
 	bool (*bind)(str body, const struct bind_names *names, struct place origin, struct bind_result *result,
 		struct diags *diags);
-	/* How a value too large for the environment reaches the body.  The prelude, sourced or prepended by the plugin, is given
-	 * the slots and the directory of files named like their variables.  Documented with each language. */
+	/* How values too large for the environment reach the body: appends code that makes slots[i], wherever large[i], from the
+	 * file dir/VARIABLE (the exact bytes).  NULL: the language binds nothing.
+	 *
+	 * bash: a file of its own that the host names in BASH_ENV.  It unsets BASH_ENV first, so that no shell further down reads
+	 * it again, and leaves the variables unexported: an exported one would make every exec of the body fail with E2BIG. */
+	void (*prelude)(struct buf *out, const struct bind_slot *slots, const bool *large, size_t count, str dir);
 };
 
 /* NULL where there is no such language. */

@@ -27,6 +27,12 @@ struct ref {
  * found whatever `a` is. "$NAME" without a dot is found only when it is one of the workflow variables. */
 bool ref_next(str text, size_t *at, struct ref *out);
 
+/* The reference whose '$' is text.ptr[at], never an escaped one: for lexers that know their own escapes. */
+bool ref_at(str text, size_t at, struct ref *out);
+
+/* As an author would write it: "$n.output.a", in `buf`. */
+void ref_write(struct buf *out, const struct ref *ref);
+
 /* The whole text is one reference and nothing else. */
 bool ref_is_whole(str text, struct ref *out);
 
@@ -37,8 +43,8 @@ struct ref_resolver {
 	bool (*text)(void *ctx, const struct ref *ref, str *bytes, struct err *err);
 };
 
-/* Expands every reference of plain text into *out; escaped ones lose their backslash.  Variables are left alone unless
- * the resolver answers them. */
+/* Expands every reference of plain text into *out; escaped ones lose their backslash.  A variable is left as it stands
+ * where the resolver gives false without an error. */
 bool ref_expand(str text, const struct ref_resolver *resolver, struct buf *out, struct err *err);
 
 /* A typed value as the text that a reference yields: strings as they are, everything else as compact JSON, null as "". */
