@@ -4,7 +4,9 @@
  *     atom := ref op literal       ref := $node.output[.path] | $node.state | $INPUTS.name
  *     op   := == != <= >= < >      literal := 'text' | number | true | false
  *
- * "..." is accepted for '...'.  In the text of a literal '' is one quote. */
+ * "..." is accepted for '...'.  In the text of a literal '' is one quote ("" in "...").  A state reads completed, failed,
+ * skipped or cancelled: a reused node reads 'completed', so that reuse branches like a fresh run.  Numbers are compared
+ * exactly, whatever their size. */
 #ifndef DATA_WHEN_H
 #define DATA_WHEN_H
 
