@@ -4,6 +4,7 @@
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
+#include "base/mem.h"
 #include "base/str.h"
 
 struct arena_chunk;
@@ -23,12 +24,14 @@ void arena_finish(struct arena *arena);
 void *arena_alloc(struct arena *arena, size_t n) __attribute__((returns_nonnull));
 
 /* An array of count zeroed elements. */
-#define arena_array(arena, type, count) ((type *)arena_alloc((arena), mem_mul((count), sizeof(type))))
-#define arena_new(arena, type)          ((type *)arena_alloc((arena), sizeof(type)))
+#define arena_array(arena, type, count) \
+	((type *)arena_alloc((arena), mem_mul((count), sizeof(type))))
+#define arena_new(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
 
 /* A copy with a NUL behind it. */
 str arena_str(struct arena *arena, str s);
-char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *arena_printf(struct arena *arena, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* Calls release(ptr) at arena_finish, the latest first. */
 void arena_on_finish(struct arena *arena, void (*release)(void *), void *ptr);

@@ -21,7 +21,8 @@ void buf_add_z(struct buf *buf, const char *z);
 void buf_add_char(struct buf *buf, char c);
 void buf_add_u64(struct buf *buf, uint64_t value);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void buf_vprintf(struct buf *buf, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+void buf_vprintf(struct buf *buf, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
 
 /* Appends lower-case hexadecimal digits. */
 void buf_add_hex(struct buf *buf, const void *bytes, size_t n);

@@ -103,7 +103,8 @@ static struct err *add(struct diags *diags, struct err one)
 	return &diags->list.ptr[diags->list.len - 1];
 }
 
-struct err *diags_error(struct diags *diags, struct place at, const char *code, const char *format, ...)
+struct err *diags_error(
+	struct diags *diags, struct place at, const char *code, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
@@ -112,11 +113,13 @@ struct err *diags_error(struct diags *diags, struct place at, const char *code, 
 	return add(diags, one);
 }
 
-struct err *diags_warn(struct diags *diags, struct place at, const char *code, const char *format, ...)
+struct err *diags_warn(
+	struct diags *diags, struct place at, const char *code, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	struct err one = {.code = code, .at = at, .message = format_text(format, args), .is_warning = true};
+	struct err one = {
+		.code = code, .at = at, .message = format_text(format, args), .is_warning = true};
 	va_end(args);
 	return add(diags, one);
 }

@@ -25,7 +25,8 @@ struct err {
 };
 
 /* Sets *err (replacing what was there) and returns false. */
-bool err_set(struct err *err, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool err_set(struct err *err, const char *code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* Adds errno's words: "MESSAGE: No such file or directory"; returns false. */
 bool err_sys(struct err *err, int number, const char *code, const char *format, ...)
@@ -57,10 +58,10 @@ struct diags {
 void diags_take(struct diags *diags, struct err *err);
 
 /* Adds one and gives it, to be filled with err_help; valid until the next one is added. */
-struct err *diags_error(struct diags *diags, struct place at, const char *code, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
-struct err *diags_warn(struct diags *diags, struct place at, const char *code, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+struct err *diags_error(struct diags *diags, struct place at, const char *code, const char *format,
+	...) __attribute__((format(printf, 4, 5)));
+struct err *diags_warn(struct diags *diags, struct place at, const char *code, const char *format,
+	...) __attribute__((format(printf, 4, 5)));
 
 /* By file, line and column; equal places keep their order. */
 void diags_sort(struct diags *diags);

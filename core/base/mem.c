@@ -10,7 +10,8 @@ static void out_of_memory(void) __attribute__((noreturn));
 
 static void out_of_memory(void)
 {
-	fputs("pawl: out of memory; what was finished is recorded, `pawl resume` goes on\n", stderr);
+	fputs("pawl: out of memory; what was finished is recorded, `pawl resume` goes on\n",
+		stderr);
 	_Exit(4);
 }
 

@@ -21,7 +21,8 @@ bool str_starts(str s, str prefix)
 
 bool str_ends(str s, str suffix)
 {
-	return s.len >= suffix.len && str_eq(str_make(s.ptr + s.len - suffix.len, suffix.len), suffix);
+	return s.len >= suffix.len &&
+	       str_eq(str_make(s.ptr + s.len - suffix.len, suffix.len), suffix);
 }
 
 size_t str_find_char(str s, char c, size_t from)
@@ -144,7 +145,8 @@ size_t str_distance(str a, str b, size_t limit)
 		for (size_t j = 1; j <= b.len; j++) {
 			size_t cost = a.ptr[i - 1] != b.ptr[j - 1];
 			row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + cost);
-			bool swapped = i > 1 && j > 1 && a.ptr[i - 1] == b.ptr[j - 2] && a.ptr[i - 2] == b.ptr[j - 1];
+			bool swapped = i > 1 && j > 1 && a.ptr[i - 1] == b.ptr[j - 2] &&
+			               a.ptr[i - 2] == b.ptr[j - 1];
 			if (swapped && before[j - 2] + 1 < row[j])
 				row[j] = before[j - 2] + 1;
 		}

@@ -14,8 +14,11 @@ typedef struct str {
 } str;
 
 /* A str of a string literal, as a constant expression's initialiser or as a value. */
-#define STR_INIT(lit) {"" lit, sizeof(lit) - 1}
-#define STR(lit)      ((str)STR_INIT(lit))
+#define STR_INIT(lit)                   \
+	{                               \
+		"" lit, sizeof(lit) - 1 \
+	}
+#define STR(lit) ((str)STR_INIT(lit))
 
 /* For printf: "%.*s", STR_ARG(s). */
 #define STR_ARG(s) (int)(s).len, (s).ptr

@@ -11,16 +11,17 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#define VEC(type)                                                                                  \
-	struct {                                                                                       \
-		type *ptr;                                                                                 \
-		size_t len;                                                                                \
-		size_t cap;                                                                                \
+#define VEC(type)           \
+	struct {            \
+		type *ptr;  \
+		size_t len; \
+		size_t cap; \
 	}
 
 /* Room for one more; the new element is not initialised. */
-#define vec_push(v)                                                                                \
-	((v)->ptr = vec_grow((v)->ptr, &(v)->cap, (v)->len + 1, sizeof(*(v)->ptr)), &(v)->ptr[(v)->len++])
+#define vec_push(v)                                                                 \
+	((v)->ptr = vec_grow((v)->ptr, &(v)->cap, (v)->len + 1, sizeof(*(v)->ptr)), \
+		&(v)->ptr[(v)->len++])
 #define vec_reserve(v, n) ((v)->ptr = vec_grow((v)->ptr, &(v)->cap, (n), sizeof(*(v)->ptr)))
 #define vec_finish(v)     (free((v)->ptr), (v)->ptr = NULL, (v)->len = (v)->cap = 0)
 

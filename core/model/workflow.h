@@ -8,7 +8,12 @@
 #include "data/value.h"
 #include "data/when.h"
 
-enum trigger_rule { RULE_ALL_SUCCESS, RULE_ONE_SUCCESS, RULE_NONE_FAILED_MIN_ONE_SUCCESS, RULE_ALL_DONE };
+enum trigger_rule {
+	RULE_ALL_SUCCESS,
+	RULE_ONE_SUCCESS,
+	RULE_NONE_FAILED_MIN_ONE_SUCCESS,
+	RULE_ALL_DONE
+};
 
 struct retry {
 	uint32_t extra_attempts;
@@ -25,7 +30,7 @@ struct strs {
 /* NAME: value of `env` and `with`. */
 struct binding {
 	str name;
-	str variable; /* of `with`: INPUTS_<UPPER_SNAKE>; of `env`: the name */
+	str variable;                   /* of `with`: INPUTS_<UPPER_SNAKE>; of `env`: the name */
 	const struct value *value;      /* a scalar with references, or any value without */
 	const struct value *if_skipped; /* of `with: {x: {from:, if_skipped:}}`; NULL: none */
 	struct place at;
@@ -37,9 +42,9 @@ struct bindings {
 
 struct node {
 	str id;
-	uint32_t index;   /* in workflow->nodes, in file order */
-	struct place at;  /* of the node's first line */
-	str type;         /* its type key */
+	uint32_t index;  /* in workflow->nodes, in file order */
+	struct place at; /* of the node's first line */
+	str type;        /* its type key */
 	struct place type_at;
 	const struct value *fields; /* the whole mapping, as written */
 	str description;
@@ -48,7 +53,8 @@ struct node {
 	uint32_t dep_count;
 	uint32_t *consumers; /* indices of those that depend on it */
 	uint32_t consumer_count;
-	uint32_t *refs; /* indices of nodes whose output or state it names and that are not direct dependencies */
+	uint32_t *
+		refs; /* indices of nodes whose output or state it names and that are not direct dependencies */
 	uint32_t ref_count;
 
 	const struct when *when; /* NULL: none */
@@ -57,8 +63,8 @@ struct node {
 	uint64_t timeout_ms; /* 0: none */
 	struct retry retry;
 
-	bool always_run;     /* also for `cache: false` */
-	uint64_t ttl_ms;     /* 0: none */
+	bool always_run;       /* also for `cache: false` */
+	uint64_t ttl_ms;       /* 0: none */
 	struct strs cache_key; /* extra strings with references */
 	struct strs policies;  /* files of `cache: {policy:}` */
 
@@ -71,9 +77,10 @@ struct node {
 	struct strs secrets;
 	struct bindings with;
 	const struct value *ensure; /* a mapping, or NULL; output_format is folded into it */
-	const struct value *output_schema; /* of `ensure.output.schema` or `output_format`; NULL: none */
-	str dir;  /* relative to the project; empty: the project */
-	str pool; /* empty: none */
+	const struct value
+		*output_schema; /* of `ensure.output.schema` or `output_format`; NULL: none */
+	str dir;                /* relative to the project; empty: the project */
+	str pool;               /* empty: none */
 	str output_type;
 };
 
@@ -100,7 +107,7 @@ struct workflow {
 	str description;
 	struct node *nodes;
 	uint32_t node_count;
-	uint32_t *order; /* a topological order of indices: dependencies first, else file order */
+	uint32_t *order;  /* a topological order of indices: dependencies first, else file order */
 	struct map by_id; /* id -> struct node * */
 	struct {
 		struct input_spec *ptr;
@@ -125,15 +132,17 @@ struct workflow_types {
 	void (*each)(void *ctx, void (*fn)(void *arg, str keyword), void *arg);
 };
 
-/* Parses and checks; all problems at once in *diags (sorted), also warnings.  NULL when there was an error.  `file` is copied;
+/* Parses and checks; all problems at once in *diags (sorted), also warnings.  NULL when there was an error.  `file` is borrowed by the places in *diags;
  * `text` is copied into the arena. */
-struct workflow *workflow_load(str text, const char *file, const struct workflow_types *types, struct diags *diags);
+struct workflow *workflow_load(
+	str text, const char *file, const struct workflow_types *types, struct diags *diags);
 void workflow_destroy(struct workflow *workflow); /* accepts NULL */
 
 const struct node *workflow_find(const struct workflow *workflow, str id); /* NULL: there is none */
 
 /* Whether `above` is a direct or indirect dependency of `node`. */
-bool workflow_is_upstream(const struct workflow *workflow, const struct node *above, const struct node *node);
+bool workflow_is_upstream(
+	const struct workflow *workflow, const struct node *above, const struct node *node);
 
 const char *trigger_rule_name(enum trigger_rule rule);
 

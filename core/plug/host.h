@@ -20,7 +20,8 @@ struct types_options {
 	const char *home_path;    /* ~/.local/lib/pawl/plugins, may be NULL */
 	const char *builtin_path; /* where the installed or built plugins are */
 	const char *project;      /* project directory, for trusted project plugins; may be NULL */
-	const char *trust_file;   /* digests that `plugin trust` recorded, one hex a line; may be NULL */
+	const char
+		*trust_file; /* digests that `plugin trust` recorded, one hex a line; may be NULL */
 };
 
 struct plug_type {
@@ -39,8 +40,8 @@ void types_destroy(struct types *types); /* fini of every plugin; never dlclose 
 const struct plug_type *types_find(struct types *types, str keyword, struct err *err);
 
 /* Every plugin file that the search path offers: fn(arg, keyword, path, refused) where `refused` is NULL or why not. */
-void types_each_file(struct types *types, void (*fn)(void *arg, str keyword, const char *path, const char *refused),
-	void *arg);
+void types_each_file(struct types *types,
+	void (*fn)(void *arg, str keyword, const char *path, const char *refused), void *arg);
 
 /* For workflow_load. */
 struct workflow_types types_for_workflow(struct types *types);
@@ -62,11 +63,12 @@ struct host_node_init {
 	const struct node *node;
 	const struct plug_type *type;
 	const struct host_values *values; /* NULL: validate only */
-	const char *const *env;           /* the node's whole environment, NULL-terminated; NULL: validate only */
-	const char *cwd;                  /* absolute; NULL: validate only */
-	const char *project;              /* absolute */
-	const char *temp_root;            /* where temp_dir() makes its directory; NULL: validate only */
-	const char *marker;               /* "PAWL_ATTEMPT_ID=...", in env too */
+	const char *const
+		*env;    /* the node's whole environment, NULL-terminated; NULL: validate only */
+	const char *cwd; /* absolute; NULL: validate only */
+	const char *project;   /* absolute */
+	const char *temp_root; /* where temp_dir() makes its directory; NULL: validate only */
+	const char *marker;    /* "PAWL_ATTEMPT_ID=...", in env too */
 	const struct world *world;
 	struct store *store; /* for kv; may be NULL */
 	uint64_t grace_ms;   /* between SIGTERM and SIGKILL */
@@ -80,8 +82,8 @@ bool host_validate(struct pawl_node *node, struct diags *diags);
 
 /* What a node said that its result depends on in the file system.  Paths are as the plugin gave them. */
 enum host_fact_kind {
-	HOST_FACT_FILE,   /* content of a file or tree, or that there is none */
-	HOST_FACT_WORD,   /* a word that may name a file: counts when there is one, or when it has a slash */
+	HOST_FACT_FILE, /* content of a file or tree, or that there is none */
+	HOST_FACT_WORD, /* a word that may name a file: counts when there is one, or when it has a slash */
 	HOST_FACT_TOOL,   /* a program, looked up in the node's PATH */
 	HOST_FACT_OUTPUT, /* a file that the body writes */
 };
@@ -98,7 +100,8 @@ enum host_key_status { HOST_KEY_OK, HOST_KEY_NOT_CACHEABLE, HOST_KEY_FAILED };
 
 /* The plugin's contributions: hash_* appended to `key` (labels as the plugin gave them), facts to *facts (strs live as long
  * as the node). Not OK: *words says why, in the plugin's words.  A type with PAWL_CACHE_NEVER is NOT_CACHEABLE. */
-enum host_key_status host_cache_key(struct pawl_node *node, struct key *key, struct host_facts *facts, struct buf *words);
+enum host_key_status host_cache_key(
+	struct pawl_node *node, struct key *key, struct host_facts *facts, struct buf *words);
 
 /* ---- an attempt ------------------------------------------------------------------------------------------------------ */
 
@@ -107,8 +110,9 @@ struct host_outcome {
 	bool has_exit; /* the child whose end ended the run */
 	struct world_exit exit;
 	int32_t cancel_reason; /* PAWL_CANCEL_* or 0 */
-	const struct err *err; /* what fail() said, or why it could not start; code NULL: nothing was said */
-	uint32_t leftovers;    /* processes that outlived their children and were ended */
+	const struct err
+		*err; /* what fail() said, or why it could not start; code NULL: nothing was said */
+	uint32_t leftovers; /* processes that outlived their children and were ended */
 };
 
 /* All on the loop; never from inside a host_* call. */

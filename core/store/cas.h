@@ -20,11 +20,13 @@ uint64_t cas_writer_size(const struct cas_writer *writer);
 /* The bytes so far, for a look at the end of what a node prints: the last n at most, appended. */
 void cas_writer_tail(struct cas_writer *writer, size_t n, struct buf *out);
 /* Finishes and destroys; digest and size of all of it. */
-bool cas_writer_commit(struct cas_writer *writer, struct digest *out, uint64_t *size, struct err *err);
+bool cas_writer_commit(
+	struct cas_writer *writer, struct digest *out, uint64_t *size, struct err *err);
 void cas_writer_destroy(struct cas_writer *writer); /* without keeping anything; accepts NULL */
 
 /* Stores a regular file beneath dirfd (copy_file_range into the temporary file, digest of what was copied). */
-bool cas_put_file(struct store *store, int dirfd, const char *path, struct digest *out, uint64_t *size, struct err *err);
+bool cas_put_file(struct store *store, int dirfd, const char *path, struct digest *out,
+	uint64_t *size, struct err *err);
 
 /* Absent or damaged is E-STORE-BLOB. */
 bool cas_get(struct store *store, const struct digest *digest, struct buf *out, struct err *err);
@@ -35,11 +37,12 @@ bool cas_has(struct store *store, const struct digest *digest, bool verify);
 
 /* Writes the blob to a new file beneath dirfd: staged beside the target, verified, mode set, renamed over it; never a
  * hard link to the blob, never through a symlink. */
-bool cas_restore(struct store *store, const struct digest *digest, int dirfd, const char *path, uint32_t mode,
-	struct err *err);
+bool cas_restore(struct store *store, const struct digest *digest, int dirfd, const char *path,
+	uint32_t mode, struct err *err);
 
 /* For gc: every blob that is stored. */
-bool cas_each(struct store *store, void (*fn)(void *arg, const struct digest *digest, uint64_t size), void *arg,
+bool cas_each(struct store *store,
+	void (*fn)(void *arg, const struct digest *digest, uint64_t size), void *arg,
 	struct err *err);
 bool cas_remove(struct store *store, const struct digest *digest, struct err *err);
 

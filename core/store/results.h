@@ -11,21 +11,21 @@ struct result_row {
 	str workflow;
 	str node;
 	struct digest key;
-	str transcript; /* of the key (data/key.h); stored once a key */
-	str trace;      /* facts (data/trace.h) */
+	str transcript;       /* of the key (data/key.h); stored once a key */
+	str trace;            /* facts (data/trace.h) */
 	struct digest output; /* blob of stdout */
 	uint64_t output_size;
 	struct digest manifest; /* blob of the artifact manifest; zero where it wrote nothing */
 	bool has_manifest;
-	str emits;      /* JSON object of named outputs, or empty */
+	str emits; /* JSON object of named outputs, or empty */
 	bool provable;
-	str unproven;   /* why it isn't provable: "reads not declared" */
-	str type;       /* type keyword */
-	int64_t run;    /* that made it */
+	str unproven; /* why it isn't provable: "reads not declared" */
+	str type;     /* type keyword */
+	int64_t run;  /* that made it */
 	int64_t attempt;
 	int64_t made_ms;
 	uint64_t duration_ms;
-	bool dropped;   /* invalidated or replaced: history, never reused */
+	bool dropped; /* invalidated or replaced: history, never reused */
 	/* Derived from what runs recorded; filled by results_history only. */
 	int64_t times_reused;
 	int64_t passed_consumers;
@@ -40,24 +40,26 @@ struct result_list {
 	size_t damaged; /* rows that failed their checksum and were dropped */
 };
 /* All live results under the key, newest first. */
-bool results_find(struct store *store, struct arena *arena, str workflow, str node, const struct digest *key,
-	struct result_list *out, struct err *err);
+bool results_find(struct store *store, struct arena *arena, str workflow, str node,
+	const struct digest *key, struct result_list *out, struct err *err);
 /* The newest result of the node, under any key, dropped ones too; *found false where there is none. */
-bool results_newest(struct store *store, struct arena *arena, str workflow, str node, struct result_row *out,
+bool results_newest(struct store *store, struct arena *arena, str workflow, str node,
+	struct result_row *out, bool *found, struct err *err);
+bool results_get(struct store *store, struct arena *arena, int64_t id, struct result_row *out,
 	bool *found, struct err *err);
-bool results_get(struct store *store, struct arena *arena, int64_t id, struct result_row *out, bool *found,
-	struct err *err);
 /* Every result of a workflow (empty: of all), newest first. */
-bool results_list(struct store *store, struct arena *arena, str workflow, bool dropped_too, struct result_list *out,
-	struct err *err);
+bool results_list(struct store *store, struct arena *arena, str workflow, bool dropped_too,
+	struct result_list *out, struct err *err);
 
 /* Drops: the row stays as history, and is never found by results_find again. */
 bool results_drop(struct store *store, int64_t id, struct err *err);
 /* Drops every live result of that node under that key but `keep` (forcing replaces). */
-bool results_replace(struct store *store, str workflow, str node, const struct digest *key, int64_t keep, struct err *err);
+bool results_replace(struct store *store, str workflow, str node, const struct digest *key,
+	int64_t keep, struct err *err);
 
 /* Records that a node of a run consumed a result and how that ended. */
-bool results_consumed(struct store *store, int64_t result, int64_t run, str node, bool passed, struct err *err);
+bool results_consumed(
+	struct store *store, int64_t result, int64_t run, str node, bool passed, struct err *err);
 /* That a run took the result instead of running. */
 bool results_reused(struct store *store, int64_t result, int64_t run, struct err *err);
 /* Whether the result was made or reused by that run. */
@@ -78,7 +80,8 @@ struct verdict_row {
 	enum verdict_kind kind;
 	str workflow; /* of the node that made the output */
 	str node;
-	struct digest output; /* what is judged: the output of a node (with its artifacts: `manifest`) */
+	struct digest
+		output; /* what is judged: the output of a node (with its artifacts: `manifest`) */
 	struct digest manifest;
 	int64_t result; /* the result judged, or 0 */
 	int64_t run;    /* during which it was given, or 0 */
@@ -94,16 +97,17 @@ struct verdict_list {
 	size_t len;
 };
 /* Verdicts that hold on this output of this node (by content: any key, any run), newest first. */
-bool verdicts_on(struct store *store, struct arena *arena, str workflow, str node, const struct digest *output,
-	const struct digest *manifest, struct verdict_list *out, struct err *err);
-/* All of them, newest first; released ones too on demand. */
-bool verdicts_list(struct store *store, struct arena *arena, bool released_too, struct verdict_list *out,
+bool verdicts_on(struct store *store, struct arena *arena, str workflow, str node,
+	const struct digest *output, const struct digest *manifest, struct verdict_list *out,
 	struct err *err);
+/* All of them, newest first; released ones too on demand. */
+bool verdicts_list(struct store *store, struct arena *arena, bool released_too,
+	struct verdict_list *out, struct err *err);
 /* Releases by verdict id; a released verdict is history. */
 bool verdicts_release(struct store *store, int64_t id, int64_t at_ms, struct err *err);
 /* Releases every holding verdict of a kind on a result (0: on any) of a node. */
-bool verdicts_release_kind(struct store *store, str workflow, str node, enum verdict_kind kind, int64_t at_ms,
-	struct err *err);
+bool verdicts_release_kind(struct store *store, str workflow, str node, enum verdict_kind kind,
+	int64_t at_ms, struct err *err);
 
 /* The stat memo: content digests by what the kernel says of a file; a shortcut only, subject to the racy rule by its user. */
 struct memo_row {
@@ -119,7 +123,7 @@ bool memo_put(struct store *store, str path, const struct memo_row *row);
  * blobs that no row names, then run directories and rows older than the limits whose results are gone.  Killed at any
  * moment it leaves a sound store. */
 struct gc_options {
-	uint64_t max_bytes;   /* 0: no limit */
+	uint64_t max_bytes;    /* 0: no limit */
 	int64_t older_than_ms; /* drop what was made before now - this; 0: no limit */
 	int64_t now_ms;
 	bool dry_run;
@@ -132,6 +136,7 @@ struct gc_report {
 	size_t kept_results;
 	uint64_t kept_bytes;
 };
-bool store_gc(struct store *store, const struct gc_options *options, struct gc_report *report, struct err *err);
+bool store_gc(struct store *store, const struct gc_options *options, struct gc_report *report,
+	struct err *err);
 
 #endif

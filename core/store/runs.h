@@ -5,7 +5,15 @@
 #include "base/arena.h"
 #include "store/db.h"
 
-enum run_state { RUN_RUNNING, RUN_PAUSED, RUN_COMPLETED, RUN_FAILED, RUN_CANCELLED, RUN_INTERRUPTED, RUN_ABANDONED };
+enum run_state {
+	RUN_RUNNING,
+	RUN_PAUSED,
+	RUN_COMPLETED,
+	RUN_FAILED,
+	RUN_CANCELLED,
+	RUN_INTERRUPTED,
+	RUN_ABANDONED
+};
 enum node_state {
 	NODE_PENDING,
 	NODE_READY,
@@ -33,12 +41,12 @@ struct run_row {
 	str source;   /* blob digest (hex) of the YAML text that this attempt ran */
 	str inputs;   /* JSON object of the values given */
 	str arguments;
-	str options;   /* JSON object, the engine's own */
+	str options;       /* JSON object, the engine's own */
 	int64_t continues; /* the run that it continues (`run --resume`), or 0 */
 	int64_t parent;    /* run that it is a sub-run of, or 0 */
 	str parent_node;
-	int64_t started_ms; /* wall */
-	int64_t ended_ms;   /* 0 while it goes on */
+	int64_t started_ms;   /* wall */
+	int64_t ended_ms;     /* 0 while it goes on */
 	struct proc_id owner; /* who runs it */
 	str owner_boot;
 	str error; /* one line, empty where there is none */
@@ -46,20 +54,23 @@ struct run_row {
 
 /* All strs given out live in `arena`. Rows whose owner is gone are given out as they are stored: runs_reconcile changes them. */
 bool runs_create(struct store *store, const struct run_row *row, int64_t *id, struct err *err);
-bool runs_update(struct store *store, const struct run_row *row, struct err *err); /* all columns, by id */
-bool runs_get(struct store *store, struct arena *arena, int64_t id, struct run_row *out, bool *found, struct err *err);
+bool runs_update(
+	struct store *store, const struct run_row *row, struct err *err); /* all columns, by id */
+bool runs_get(struct store *store, struct arena *arena, int64_t id, struct run_row *out,
+	bool *found, struct err *err);
 
 struct run_list {
 	struct run_row *ptr;
 	size_t len;
 };
 /* Newest first; workflow empty: of all; limit 0: all.  Sub-runs are left out unless `children`. */
-bool runs_list(struct store *store, struct arena *arena, str workflow, size_t limit, bool children, struct run_list *out,
-	struct err *err);
+bool runs_list(struct store *store, struct arena *arena, str workflow, size_t limit, bool children,
+	struct run_list *out, struct err *err);
 
 /* Marks as `interrupted` every run that says it is running and whose owner is gone (pid, start time, boot); gives their ids
  * in `arena`.  Read-only stores: only gives them. */
-bool runs_reconcile(struct store *store, struct arena *arena, int64_t **ids, size_t *count, struct err *err);
+bool runs_reconcile(
+	struct store *store, struct arena *arena, int64_t **ids, size_t *count, struct err *err);
 
 struct node_row {
 	int64_t run;
@@ -67,50 +78,55 @@ struct node_row {
 	int64_t attempt; /* of the run, in which this happened */
 	int64_t seq;     /* order of ends within the run; given by the store when 0 */
 	enum node_state state;
-	str type;         /* type keyword */
-	str reason;       /* code of the decision: "first_run", "reuse", ... */
-	str sentence;     /* what people are told */
-	str key;          /* hex, or empty */
-	int64_t result;   /* the result that it made or reused, or 0 */
-	int64_t origin;   /* the run that made the result, when reused */
-	int64_t tries;    /* how often it was started */
+	str type;       /* type keyword */
+	str reason;     /* code of the decision: "first_run", "reuse", ... */
+	str sentence;   /* what people are told */
+	str key;        /* hex, or empty */
+	int64_t result; /* the result that it made or reused, or 0 */
+	int64_t origin; /* the run that made the result, when reused */
+	int64_t tries;  /* how often it was started */
 	int64_t started_ms;
 	int64_t ended_ms;
 	int64_t exit_code; /* -1 where it did not exit */
 	int64_t signal;
-	str error;      /* E-CODE: message, when failed */
-	str output;     /* blob digest of stdout (hex), or empty */
+	str error;  /* E-CODE: message, when failed */
+	str output; /* blob digest of stdout (hex), or empty */
 	int64_t output_size;
-	str log;        /* blob digest of stderr (hex), or empty */
+	str log; /* blob digest of stderr (hex), or empty */
 	int64_t log_size;
-	str inputs;     /* JSON: [{"node":..., "result":..., "reused":bool, "origin":run}, ...]: what it consumed */
-	str extra;      /* JSON object, the engine's own (notes, fan_out slots, ...) */
+	str inputs; /* JSON: [{"node":..., "result":..., "reused":bool, "origin":run}, ...]: what it consumed */
+	str extra; /* JSON object, the engine's own (notes, fan_out slots, ...) */
 };
 
 /* Inserts or replaces the row of (run, node). */
 bool nodes_put(struct store *store, const struct node_row *row, struct err *err);
-bool nodes_get(struct store *store, struct arena *arena, int64_t run, str node, struct node_row *out, bool *found,
-	struct err *err);
+bool nodes_get(struct store *store, struct arena *arena, int64_t run, str node,
+	struct node_row *out, bool *found, struct err *err);
 struct node_list {
 	struct node_row *ptr;
 	size_t len;
 };
-bool nodes_list(struct store *store, struct arena *arena, int64_t run, struct node_list *out, struct err *err);
+bool nodes_list(struct store *store, struct arena *arena, int64_t run, struct node_list *out,
+	struct err *err);
 
 /* How many runs in a row (newest first, of this workflow) ended this node as failed with this very key; stops at the first
  * that did not. */
-bool nodes_failures(struct store *store, str workflow, str node, str key, int64_t *count, struct err *err);
+bool nodes_failures(
+	struct store *store, str workflow, str node, str key, int64_t *count, struct err *err);
 /* The newest row of the node in any run of the workflow, whatever its state; *found false: it never ran. */
-bool nodes_newest(struct store *store, struct arena *arena, str workflow, str node, struct node_row *out, bool *found,
-	struct err *err);
+bool nodes_newest(struct store *store, struct arena *arena, str workflow, str node,
+	struct node_row *out, bool *found, struct err *err);
 
 /* Events: an append-only journal of a run for `--json`, `show` and reports. */
-bool events_add(struct store *store, int64_t run, int64_t at_ms, str node, str kind, str json, struct err *err);
-bool events_each(struct store *store, int64_t run, void (*fn)(void *arg, int64_t seq, int64_t at_ms, str node, str kind, str json),
-	void *arg, struct err *err);
+bool events_add(struct store *store, int64_t run, int64_t at_ms, str node, str kind, str json,
+	struct err *err);
+bool events_each(struct store *store, int64_t run,
+	void (*fn)(void *arg, int64_t seq, int64_t at_ms, str node, str kind, str json), void *arg,
+	struct err *err);
 
 /* A plugin's durable key-value pairs, scoped by plugin id. */
-bool kv_get(struct store *store, struct arena *arena, str plugin, str key, str *out, bool *found, struct err *err);
+bool kv_get(struct store *store, struct arena *arena, str plugin, str key, str *out, bool *found,
+	struct err *err);
 bool kv_put(struct store *store, str plugin, str key, str value, struct err *err);
 
 #endif

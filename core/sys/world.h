@@ -22,13 +22,15 @@ struct world_exit {
 };
 
 struct world_spawn {
-	const char *const *argv; /* NULL-terminated; argv[0] without a slash is looked up in the PATH of env */
-	const char *const *env;  /* NULL-terminated, complete: nothing else is inherited */
-	const char *cwd;         /* NULL: the process's own */
-	const char *marker;      /* "NAME=VALUE", an entry of env by which left-overs of this child are known; may be NULL */
-	str input;               /* what the child reads on its standard input, then end of file; empty: /dev/null */
-	bool input_open;         /* more input comes through proc_write */
-	bool merge_stderr;       /* one stream, in order, delivered as WORLD_STDOUT */
+	const char *const *
+		argv; /* NULL-terminated; argv[0] without a slash is looked up in the PATH of env */
+	const char *const *env; /* NULL-terminated, complete: nothing else is inherited */
+	const char *cwd;        /* NULL: the process's own */
+	const char *
+		marker; /* "NAME=VALUE", an entry of env by which left-overs of this child are known; may be NULL */
+	str input; /* what the child reads on its standard input, then end of file; empty: /dev/null */
+	bool input_open;   /* more input comes through proc_write */
+	bool merge_stderr; /* one stream, in order, delivered as WORLD_STDOUT */
 
 	/* Bytes are valid during the call only.  on_exit comes once, after the last on_output; `proc` is gone after it. */
 	void (*on_output)(void *arg, int32_t stream, str bytes);
@@ -39,16 +41,19 @@ struct world_spawn {
 struct world {
 	void *ctx;
 
-	uint64_t (*mono_ms)(void *ctx); /* CLOCK_MONOTONIC; what timeouts and durations are measured with */
-	int64_t (*wall_ms)(void *ctx);  /* since 1970; shown to people, never compared */
+	uint64_t (*mono_ms)(
+		void *ctx); /* CLOCK_MONOTONIC; what timeouts and durations are measured with */
+	int64_t (*wall_ms)(void *ctx); /* since 1970; shown to people, never compared */
 
 	/* One-shot.  The timer is gone once it fired or was stopped; timer_stop accepts NULL. */
-	struct world_timer *(*timer_start)(void *ctx, uint64_t ms, void (*fire)(void *arg), void *arg);
+	struct world_timer *(*timer_start)(
+		void *ctx, uint64_t ms, void (*fire)(void *arg), void *arg);
 	void (*timer_stop)(void *ctx, struct world_timer *timer);
 
 	/* Starts a child in a process group of its own.  NULL and *err (E-SPAWN-NOT-FOUND, E-SPAWN-CWD, E-SPAWN-SYSTEM)
 	 * where that failed; the callbacks never come then. */
-	struct world_proc *(*proc_start)(void *ctx, const struct world_spawn *spec, struct err *err);
+	struct world_proc *(*proc_start)(
+		void *ctx, const struct world_spawn *spec, struct err *err);
 	/* Asks the child and all that it started to end: SIGTERM now, SIGKILL after grace_ms.  on_exit still comes. */
 	void (*proc_stop)(void *ctx, struct world_proc *proc, uint64_t grace_ms);
 	/* Sends one signal to the child's process group. */

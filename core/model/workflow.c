@@ -1,0 +1,357 @@
+/* workflow: the top level of a file, and loading as a whole.  See workflow.h. */
+#include "model/workflow.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "data/yaml.h"
+#include "model/load.h"
+
+#include <stdlib.h>
+
+/* What `defaults` and the top-level `env`, `pass_env`, `secrets` give to every node. */
+struct defaults {
+	uint64_t timeout_ms;
+	struct retry retry;
+	bool has_retry;
+	struct bindings env;
+	struct strs pass_env;
+	struct strs secrets;
+};
+
+struct top {
+	struct load *load;
+	struct defaults defaults;
+	const struct value *nodes;
+};
+
+static void take_name(struct top *top, const struct value_member *m)
+{
+	struct workflow *wf = top->load->workflow;
+	if (take_text(top->load, m, &wf->name) && !load_is_name(wf->name))
+		err_help(diags_error(top->load->diags, load_place(top->load, &m->value), "E-NAME",
+				 "`%.*s` cannot be the name of a workflow", STR_ARG(wf->name)),
+			"a name is a letter or _, then letters, digits, _ or -, at most 64");
+}
+
+static void take_top_description(struct top *top, const struct value_member *m)
+{
+	take_text(top->load, m, &top->load->workflow->description);
+}
+
+static void take_input(struct top *top, const struct value_member *m)
+{
+	static const str types[] = {
+		STR_INIT("string"), STR_INIT("number"), STR_INIT("boolean"), STR_INIT("json")};
+	struct load *load = top->load;
+	struct workflow *wf = load->workflow;
+	struct input_spec *input = &wf->inputs.ptr[wf->inputs.len++];
+	*input = (struct input_spec){
+		.name = m->key, .type = STR("string"), .at = load_key_place(load, m)};
+	if (!load_is_name(m->key))
+		diags_error(load->diags, input->at, "E-INPUT-NAME",
+			"`%.*s` cannot be the name of an input", STR_ARG(m->key));
+	if (m->value.kind == VALUE_NULL)
+		return;
+	if (m->value.kind != VALUE_MAP) {
+		err_help(load_wrong_kind(load, m, "a mapping"),
+			"write `%.*s: {type: string, required: true}`", STR_ARG(m->key));
+		return;
+	}
+	for (size_t i = 0; i < m->value.as.map.count; i++) {
+		const struct value_member *f = &m->value.as.map.items[i];
+		if (str_is(f->key, "required")) {
+			take_flag(load, f, &input->required);
+		} else if (str_is(f->key, "default")) {
+			input->fallback = &f->value;
+		} else if (str_is(f->key, "description")) {
+			take_text(load, f, &input->description);
+		} else if (str_is(f->key, "type")) {
+			take_text(load, f, &input->type);
+			bool is_known = false;
+			for (size_t t = 0; t < 4; t++)
+				is_known = is_known || str_eq(types[t], input->type);
+			if (!is_known)
+				err_help(diags_error(load->diags, load_place(load, &f->value),
+						 "E-INPUT-TYPE", "there is no input type `%.*s`",
+						 STR_ARG(input->type)),
+					"one of string, number, boolean, json");
+		} else {
+			err_help(diags_error(load->diags, load_key_place(load, f),
+					 "E-FIELD-UNKNOWN", "input `%.*s` has no field `%.*s`",
+					 STR_ARG(m->key), STR_ARG(f->key)),
+				"fields of an input are type, required, default and description");
+		}
+	}
+}
+
+static void take_inputs(struct top *top, const struct value_member *m)
+{
+	struct workflow *wf = top->load->workflow;
+	if (m->value.kind != VALUE_MAP) {
+		load_wrong_kind(top->load, m, "a mapping of input names");
+		return;
+	}
+	size_t count = m->value.as.map.count;
+	wf->inputs.ptr = arena_alloc(&wf->arena, mem_mul(count, sizeof(struct input_spec)));
+	for (size_t i = 0; i < count; i++)
+		take_input(top, &m->value.as.map.items[i]);
+}
+
+static void take_pools(struct top *top, const struct value_member *m)
+{
+	struct load *load = top->load;
+	struct workflow *wf = load->workflow;
+	if (m->value.kind != VALUE_MAP) {
+		err_help(load_wrong_kind(load, m, "a mapping"), "write `pools: {gpu: 1}`");
+		return;
+	}
+	wf->pools.ptr =
+		arena_alloc(&wf->arena, mem_mul(m->value.as.map.count, sizeof(struct pool)));
+	for (size_t i = 0; i < m->value.as.map.count; i++) {
+		const struct value_member *p = &m->value.as.map.items[i];
+		uint64_t size = 0;
+		if (p->value.kind != VALUE_NUMBER || !str_to_u64(p->value.as.text, &size) ||
+			size < 1 || size > 10000)
+			load_wrong_kind(load, p, "a whole number from 1 to 10000");
+		wf->pools.ptr[wf->pools.len++] = (struct pool){p->key, (uint32_t)size};
+	}
+}
+
+static void take_shell(struct top *top, const struct value_member *m)
+{
+	const struct value *options = value_get(&m->value, STR("options"));
+	if (m->value.kind != VALUE_MAP || !options || options->kind != VALUE_STRING ||
+		m->value.as.map.count != 1)
+		err_help(load_wrong_kind(top->load, m, "a mapping with `options`"),
+			"write `shell: {options: -eu}`");
+	else
+		top->load->workflow->shell_options = options->as.text;
+}
+
+static void take_defaults(struct top *top, const struct value_member *m)
+{
+	struct load *load = top->load;
+	if (m->value.kind != VALUE_MAP) {
+		load_wrong_kind(load, m, "a mapping");
+		return;
+	}
+	for (size_t i = 0; i < m->value.as.map.count; i++) {
+		const struct value_member *f = &m->value.as.map.items[i];
+		if (str_is(f->key, "timeout"))
+			take_duration(load, f, &top->defaults.timeout_ms);
+		else if (str_is(f->key, "retry"))
+			top->defaults.has_retry = take_retry(load, f, &top->defaults.retry);
+		else if (str_is(f->key, "env"))
+			take_bindings(load, f, &top->defaults.env);
+		else if (str_is(f->key, "shell"))
+			take_shell(top, f);
+		else
+			err_help(
+				diags_error(load->diags, load_key_place(load, f), "E-FIELD-UNKNOWN",
+					"`defaults` has no field `%.*s`", STR_ARG(f->key)),
+				"fields of `defaults` are timeout, retry, env and shell");
+	}
+}
+
+static void take_top_env(struct top *top, const struct value_member *m)
+{
+	take_bindings(top->load, m, &top->defaults.env);
+}
+
+static void take_top_pass_env(struct top *top, const struct value_member *m)
+{
+	take_names(top->load, m, &top->defaults.pass_env);
+}
+
+static void take_top_secrets(struct top *top, const struct value_member *m)
+{
+	take_names(top->load, m, &top->defaults.secrets);
+}
+
+static void take_top_policy(struct top *top, const struct value_member *m)
+{
+	take_strs(top->load, m, &top->load->workflow->policies);
+}
+
+static void take_returns(struct top *top, const struct value_member *m)
+{
+	take_text(top->load, m, &top->load->workflow->returns);
+}
+
+static void take_nodes(struct top *top, const struct value_member *m)
+{
+	top->nodes = &m->value;
+}
+
+static const struct top_field {
+	const char *name;
+	void (*take)(struct top *top, const struct value_member *member);
+} top_fields[] = {
+	{"name", take_name},
+	{"description", take_top_description},
+	{"inputs", take_inputs},
+	{"returns", take_returns},
+	{"defaults", take_defaults},
+	{"env", take_top_env},
+	{"pass_env", take_top_pass_env},
+	{"secrets", take_top_secrets},
+	{"policy", take_top_policy},
+	{"pools", take_pools},
+	{"nodes", take_nodes},
+};
+
+static void take_top_field(struct top *top, const struct value_member *m)
+{
+	enum { count = sizeof(top_fields) / sizeof(top_fields[0]) };
+	str names[count];
+	for (size_t i = 0; i < count; i++) {
+		names[i] = str_of(top_fields[i].name);
+		if (str_eq(m->key, names[i])) {
+			top_fields[i].take(top, m);
+			return;
+		}
+	}
+	if (str_starts(m->key, STR("x-")))
+		return;
+	if (load_is_foreign_key(m->key)) {
+		load_note_foreign(top->load, m);
+		return;
+	}
+	struct err *err = diags_error(top->load->diags, load_key_place(top->load, m),
+		"E-FIELD-UNKNOWN", "a workflow has no field `%.*s`", STR_ARG(m->key));
+	str near = str_nearest(m->key, names, count);
+	if (near.len)
+		err_help(err, "did you mean `%.*s`?", STR_ARG(near));
+	else
+		err_help(err, "keys of your own begin with `x-`");
+}
+
+static struct strs join_strs(struct arena *arena, struct strs a, struct strs b)
+{
+	if (!a.len)
+		return b;
+	struct strs all = {arena_array(arena, str, a.len + b.len), 0};
+	for (size_t i = 0; i < a.len + b.len; i++) {
+		str one = i < a.len ? a.ptr[i] : b.ptr[i - a.len];
+		bool is_there = false;
+		for (size_t k = 0; k < all.len; k++)
+			is_there = is_there || str_eq(all.ptr[k], one);
+		if (!is_there)
+			all.ptr[all.len++] = one;
+	}
+	return all;
+}
+
+/* Names of the node win over the workflow's. */
+static struct bindings join_bindings(
+	struct arena *arena, struct bindings outer, struct bindings inner)
+{
+	if (!outer.len)
+		return inner;
+	struct bindings all = {arena_array(arena, struct binding, outer.len + inner.len), 0};
+	for (size_t i = 0; i < outer.len; i++) {
+		bool is_set = false;
+		for (size_t k = 0; k < inner.len; k++)
+			is_set = is_set || str_eq(inner.ptr[k].name, outer.ptr[i].name);
+		if (!is_set)
+			all.ptr[all.len++] = outer.ptr[i];
+	}
+	for (size_t i = 0; i < inner.len; i++)
+		all.ptr[all.len++] = inner.ptr[i];
+	return all;
+}
+
+static void apply_defaults(struct workflow *wf, const struct defaults *defaults)
+{
+	for (uint32_t i = 0; i < wf->node_count; i++) {
+		struct node *node = &wf->nodes[i];
+		if (!node->timeout_ms)
+			node->timeout_ms = defaults->timeout_ms;
+		if (defaults->has_retry && !value_get(node->fields, STR("retry")))
+			node->retry = defaults->retry;
+		node->env = join_bindings(&wf->arena, defaults->env, node->env);
+		node->pass_env = join_strs(&wf->arena, defaults->pass_env, node->pass_env);
+		node->secrets = join_strs(&wf->arena, defaults->secrets, node->secrets);
+	}
+}
+
+static void note_type(void *arg, str keyword)
+{
+	struct load *load = arg;
+	map_put(&load->type_names, arena_str(&load->workflow->arena, keyword), load);
+}
+
+static void load_root(struct load *load, const struct value *root)
+{
+	struct workflow *wf = load->workflow;
+	struct top top = {.load = load};
+	if (root->kind != VALUE_MAP) {
+		err_help(diags_error(load->diags, load_place(load, root), "E-WORKFLOW",
+				 "the file is %s, not a workflow", value_kind_name(root->kind)),
+			"a workflow begins with `name:` and `nodes:`");
+		return;
+	}
+	load->types->each(load->types->ctx, note_type, load);
+	for (size_t i = 0; i < root->as.map.count; i++)
+		take_top_field(&top, &root->as.map.items[i]);
+	struct place start = {wf->file, 1, 1, 0};
+	if (!value_get(root, STR("name")))
+		err_help(diags_error(load->diags, start, "E-NAME", "the workflow has no `name`"),
+			"add `name: my-workflow`");
+	if (!top.nodes) {
+		err_help(diags_error(load->diags, start, "E-NODES", "the workflow has no `nodes`"),
+			"write `nodes:` and below it `  - id: hello` with `    bash: echo hello`");
+		return;
+	}
+	load_nodes(load, top.nodes);
+	apply_defaults(wf, &top.defaults);
+	load_graph(load);
+	if (wf->returns.len && !workflow_find(wf, wf->returns))
+		diags_error(load->diags, load_place(load, value_get(root, STR("returns"))),
+			"E-REF-UNKNOWN", "`returns` names `%.*s`, which does not exist",
+			STR_ARG(wf->returns));
+	if (load->foreign)
+		err_help(diags_warn(load->diags, load_place(load, load->foreign), "W-FIELD-IGNORED",
+				 "`%.*s` and keys like it have no meaning here and are ignored",
+				 STR_ARG(load->foreign_key)),
+			"delete them, or rename them to begin with `x-`");
+}
+
+struct workflow *workflow_load(
+	str text, const char *file, const struct workflow_types *types, struct diags *diags)
+{
+	struct workflow *wf = mem_zalloc(sizeof(*wf));
+	size_t errors_before = diags->errors;
+	wf->file = arena_str(&wf->arena, str_of(file)).ptr;
+	wf->source = arena_str(&wf->arena, text);
+	struct load load = {.workflow = wf, .types = types, .diags = diags};
+	wf->root = yaml_parse(&wf->arena, wf->source, wf->file, diags);
+	if (wf->root)
+		load_root(&load, wf->root);
+	map_finish(&load.type_names);
+	map_finish(&load.type_schemas);
+	diags_sort(diags);
+	if (wf->root && diags->errors == errors_before)
+		return wf;
+	/* The places in *diags borrow the file's name: it outlives the workflow. */
+	for (size_t i = 0; i < diags->list.len; i++) {
+		if (diags->list.ptr[i].at.file == wf->file)
+			diags->list.ptr[i].at.file = file;
+	}
+	workflow_destroy(wf);
+	return NULL;
+}
+
+void workflow_destroy(struct workflow *wf)
+{
+	if (!wf)
+		return;
+	map_finish(&wf->by_id);
+	arena_finish(&wf->arena);
+	free(wf);
+}
+
+const struct node *workflow_find(const struct workflow *wf, str id)
+{
+	return map_get(&wf->by_id, id);
+}
