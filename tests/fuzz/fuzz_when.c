@@ -10,9 +10,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool same_answer(void *ctx, const struct ref *ref, str *bytes, struct err *err)
 {
-	(void)ref;
 	(void)err;
 	*bytes = *(const str *)ctx;
+	/* A state is never anything else than one of four words. */
+	if (ref->kind == REF_STATE && !str_is(*bytes, "failed"))
+		*bytes = STR("completed");
 	return true;
 }
 
