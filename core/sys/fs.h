@@ -1,5 +1,9 @@
 /* fs: files, durably and without following what a stranger planted.  Paths that come from a workflow are relative to a
- * root directory descriptor and are opened with openat2(RESOLVE_BENEATH), so neither ".." nor a symlink leaves it. */
+ * root directory descriptor and are opened with openat2(RESOLVE_BENEATH), so neither ".." nor a symlink leaves it
+ * (E-FS-OUTSIDE).  Reading follows symlinks that stay inside; whatever writes, makes or removes goes through none at all
+ * (E-FS-LINK).  An absolute path is taken as it is with AT_FDCWD only: it was named by a person or by the program.
+ *
+ * What is not there is FS_ABSENT, or E-FS-MISSING from a function that gives bool. */
 #ifndef SYS_FS_H
 #define SYS_FS_H
 
@@ -7,6 +11,7 @@
 #include "base/err.h"
 #include "sys/hash.h"
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 /* What the kernel says of a file, enough to know whether it may have changed. */
@@ -35,16 +40,19 @@ int fs_open_beneath(int dirfd, const char *path, struct err *err);
  * with E-FS-CHANGING where they differ. */
 enum fs_found fs_digest_at(int dirfd, const char *path, struct digest *out, struct fs_stat *stat, struct err *err);
 
-/* Whole file into *out; at most `limit` bytes, more is E-FS-TOO-LARGE. */
+/* Whole regular file into *out, whose bytes it replaces; at most `limit` bytes, more is E-FS-TOO-LARGE. */
 bool fs_read_file(int dirfd, const char *path, size_t limit, struct buf *out, struct err *err);
 
-/* Writes through a temporary file in the same directory, fsync, rename; with `durable` also fsync of the directory. */
+/* Writes through a temporary file in the same directory (".pawl-", 16 hexadecimal digits, ".tmp"; only a crash leaves one),
+ * fsync, rename; with `durable` also fsync of the directory.  The file gets exactly `mode`, whatever the umask.  A symlink
+ * of that name is replaced. */
 bool fs_write_file(int dirfd, const char *path, str bytes, mode_t mode, bool durable, struct err *err);
 
-/* Makes the directory and its missing parents beneath dirfd. */
+/* Makes the directory and its missing parents beneath dirfd, durably; `mode` is that of each new one, less the umask. */
 bool fs_make_dirs(int dirfd, const char *path, mode_t mode, struct err *err);
 
-/* Removes a file, link or whole tree beneath dirfd, never through a symlink; absent is success. */
+/* Removes a file, link or whole tree beneath dirfd, never through a symlink; absent is success.  Directories that their
+ * owner made unreadable or read-only go too. */
 bool fs_remove_tree(int dirfd, const char *path, struct err *err);
 
 /* One entry of a listing. */
@@ -59,13 +67,15 @@ struct fs_list {
 	size_t cap;
 };
 
-/* All entries below `path`, recursively, sorted by name as bytes; symlinks are listed, not followed.  Entries named `skip`
- * at the top are left out (NULL: none). */
+/* All entries below `path`, directories too, recursively, sorted by name as bytes; symlinks are listed, not followed.
+ * Entries named `skip` at the top are left out (NULL: none).  *out is empty where it fails. */
 bool fs_list_tree(int dirfd, const char *path, const char *skip, struct fs_list *out, struct err *err);
 void fs_list_finish(struct fs_list *list);
 
-/* Expands a glob (`*`, `?`, `[...]`, `**` for any depth) beneath dirfd into sorted relative paths of files and links.
- * A leading dot is matched by a literal dot only. */
+/* Expands a glob (`*`, `?`, `[...]`, `**` for any depth) beneath dirfd into sorted relative paths of files and links, not of
+ * directories.  A leading dot is matched by a literal dot only.  `**` does not enter symlinks; the other parts enter those
+ * that stay inside.  A pattern without any such character gives the one file, or nothing.  *out is empty where it fails
+ * (E-FS-GLOB: the pattern is absolute, has "..", or more than 64 parts). */
 bool fs_glob(int dirfd, str pattern, struct fs_list *out, struct err *err);
 
 /* Whether text has any of the characters that make it a glob. */
@@ -74,10 +84,23 @@ bool fs_is_glob(str text);
 /* Whether `path` matches a glob pattern, as fs_glob would list it. */
 bool fs_glob_matches(str pattern, str path);
 
-/* Cleans "./a//b/../c" into "a/c"; false where it is absolute or leaves the root. */
+/* Cleans "./a//b/../c" into "a/c", the root itself into "."; false where it is absolute, leaves the root or has a NUL. */
 bool fs_normalize(str path, struct buf *out);
 
 /* fsync of a descriptor or of the directory `path`; a failure is final, never retried. */
 bool fs_sync(int fd, const char *what, struct err *err);
+
+/* For tests of what survives a crash: called before and after each durable step (fsync, rename, COMMIT).  With
+ * PAWL_TEST_DIE_AT=N in the environment at the first step, the process kills itself at the N-th;
+ * PAWL_TEST_COUNT_STEPS=FILE writes at exit how many there were.  Otherwise it costs a branch. */
+enum { FS_STEPS_UNKNOWN, FS_STEPS_OFF, FS_STEPS_ON };
+extern _Atomic int fs_step_state;
+void fs_step_counted(const char *what);
+
+static inline void fs_step(const char *what)
+{
+	if (atomic_load_explicit(&fs_step_state, memory_order_relaxed) != FS_STEPS_OFF)
+		fs_step_counted(what);
+}
 
 #endif
