@@ -66,7 +66,20 @@ struct bind_language {
 	 * bash: a file of its own that the host names in BASH_ENV.  It unsets BASH_ENV first, so that no shell further down reads
 	 * it again, and leaves the variables unexported: an exported one would make every exec of the body fail with E2BIG. */
 	void (*prelude)(struct buf *out, const struct bind_slot *slots, const bool *large, size_t count, str dir);
+	/* Set (js, python) where the text itself reads every value by this protocol and `prelude` is NULL: the variable holds "="
+	 * and the payload (bind_payload), or "@" and the absolute path of a file with the payload.  A file is a must for payloads
+	 * of more than BIND_LARGE bytes, with a NUL, or of invalid UTF-8 (deno refuses such variables); it is read when the
+	 * reference is first evaluated, so it stays until the body has ended. */
+	bool marked;
+	/* NULL: the interpreter is given the text.  Else (python) the program that runs it, as in `python3 -c BOOTSTRAP args...`:
+	 * the text travels in PAWL_BODY, marked as above, and PAWL_BODY_NAME is what tracebacks call it ("<build>"). */
+	const char *bootstrap;
 };
+
+/* Appends what is delivered for `value`: its bytes as they are for BIND_TEXT, and for BIND_JSON where they are JSON by the
+ * grammar of RFC 8259 (escaped lone surrogates and duplicate names too: the reader is the language's own); else a JSON
+ * string of them, in which bytes that are not valid UTF-8 stay as they are. */
+void bind_payload(struct buf *out, enum bind_as as, str value);
 
 /* NULL where there is no such language. */
 const struct bind_language *bind_find(str name);

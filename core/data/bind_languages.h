@@ -5,8 +5,8 @@
 #include "data/bind.h"
 
 extern const struct bind_language bind_bash __attribute__((weak));
-extern const struct bind_language bind_js __attribute__((weak));
-extern const struct bind_language bind_python __attribute__((weak));
+extern const struct bind_language bind_js;
+extern const struct bind_language bind_python;
 extern const struct bind_language bind_none;
 
 /* Whether `ref` is to be bound: not escaped, no workflow variable, and a node that is known where it names one. */
