@@ -48,6 +48,12 @@ bool fs_read_file(int dirfd, const char *path, size_t limit, struct buf *out, st
  * of that name is replaced. */
 bool fs_write_file(int dirfd, const char *path, str bytes, mode_t mode, bool durable, struct err *err);
 
+/* Makes a symbolic link beneath dirfd, whatever its target, replacing a file or link of that name. */
+bool fs_write_link(int dirfd, const char *path, const char *target, struct err *err);
+
+/* The target of a symbolic link beneath dirfd, as it is written in it. */
+bool fs_read_link(int dirfd, const char *path, struct buf *target, struct err *err);
+
 /* Makes the directory and its missing parents beneath dirfd, durably; `mode` is that of each new one, less the umask. */
 bool fs_make_dirs(int dirfd, const char *path, mode_t mode, struct err *err);
 

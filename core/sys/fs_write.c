@@ -127,6 +127,48 @@ bool fs_write_file(
 	return ok;
 }
 
+bool fs_write_link(int dirfd, const char *path, const char *target, struct err *err)
+{
+	struct parent parent;
+	enum fs_found found = parent_open(dirfd, path, &parent, err);
+	if (found == FS_ABSENT)
+		fs_fail(err, ENOENT, "link", path);
+	if (found != FS_FOUND)
+		return false;
+	char temp[TEMP_NAME_SIZE];
+	int made;
+	do {
+		random_name(temp);
+		made = symlinkat(target, parent.fd, temp);
+	} while (made && errno == EEXIST);
+	bool ok = made == 0 || fs_fail(err, errno, "link", path);
+	if (ok && !rename_over(parent.fd, temp, parent.name)) {
+		ok = fs_fail(err, errno, "link", path);
+		unlinkat(parent.fd, temp, 0);
+	}
+	close(parent.fd);
+	return ok;
+}
+
+bool fs_read_link(int dirfd, const char *path, struct buf *target, struct err *err)
+{
+	struct parent parent;
+	enum fs_found found = parent_open(dirfd, path, &parent, err);
+	if (found == FS_ABSENT)
+		fs_fail(err, ENOENT, "read the link", path);
+	if (found != FS_FOUND)
+		return false;
+	char bytes[4096];
+	ssize_t n = readlinkat(parent.fd, parent.name, bytes, sizeof(bytes));
+	int failure = errno;
+	close(parent.fd);
+	if (n < 0)
+		return fs_fail(err, failure, "read the link", path);
+	buf_clear(target);
+	buf_add(target, (str){bytes, (size_t)n});
+	return true;
+}
+
 /* One directory whose parents are there; what is there already, as whatever, is left to the caller to find out. */
 static bool make_one(int dirfd, const char *path, mode_t mode, struct err *err)
 {

@@ -1,0 +1,139 @@
+/* manifest: writing and parsing lists of artifacts.  See manifest.h. */
+#include "data/manifest.h"
+
+#include <stdlib.h>
+
+static int compare(const void *a, const void *b)
+{
+	const struct artifact *x = a;
+	const struct artifact *y = b;
+	if (x->root != y->root)
+		return x->root < y->root ? -1 : 1;
+	return str_cmp(x->path, y->path);
+}
+
+void manifest_sort(struct manifest *manifest)
+{
+	if (manifest->list.len)
+		qsort(manifest->list.ptr, manifest->list.len, sizeof(*manifest->list.ptr), compare);
+}
+
+static void add_text(struct buf *out, str text)
+{
+	buf_add_char(out, ' ');
+	buf_add_u64(out, text.len);
+	buf_add_char(out, ':');
+	buf_add(out, text);
+}
+
+void manifest_write(struct buf *out, const struct manifest *manifest)
+{
+	for (size_t i = 0; i < manifest->list.len; i++) {
+		const struct artifact *a = &manifest->list.ptr[i];
+		buf_printf(out, "%c %c", (char)a->root, (char)a->kind);
+		if (a->kind != ARTIFACT_LINK)
+			buf_printf(out, " %o", a->mode);
+		if (a->kind == ARTIFACT_FILE) {
+			buf_add_char(out, ' ');
+			buf_add_u64(out, a->size);
+			buf_add_char(out, ' ');
+			digest_add_hex(out, &a->digest);
+		}
+		if (a->kind == ARTIFACT_LINK)
+			add_text(out, a->target);
+		add_text(out, a->path);
+		buf_add_char(out, '\n');
+	}
+}
+
+static bool take_word(str *rest, str *word)
+{
+	if (rest->len && rest->ptr[0] == ' ')
+		*rest = str_slice(*rest, 1, rest->len);
+	size_t end = 0;
+	while (end < rest->len && rest->ptr[end] != ' ' && rest->ptr[end] != '\n')
+		end++;
+	*word = str_slice(*rest, 0, end);
+	*rest = str_slice(*rest, end, rest->len);
+	return end > 0;
+}
+
+static bool take_text(str *rest, str *text)
+{
+	size_t colon = str_find_char(*rest, ':', 0);
+	uint64_t len = 0;
+	if (!rest->len || rest->ptr[0] != ' ' || colon == SIZE_MAX || !str_to_u64(str_slice(*rest, 1, colon), &len))
+		return false;
+	*rest = str_slice(*rest, colon + 1, rest->len);
+	if (len > rest->len)
+		return false;
+	*text = str_slice(*rest, 0, (size_t)len);
+	*rest = str_slice(*rest, (size_t)len, rest->len);
+	return true;
+}
+
+static bool take_mode(str *rest, uint32_t *mode)
+{
+	str word = STR("");
+	if (!take_word(rest, &word) || word.len > 4)
+		return false;
+	*mode = 0;
+	for (size_t i = 0; i < word.len; i++) {
+		if (word.ptr[i] < '0' || word.ptr[i] > '7')
+			return false;
+		*mode = *mode * 8 + (uint32_t)(word.ptr[i] - '0');
+	}
+	return true;
+}
+
+/* A path that stays below its root: relative, no empty, `.` or `..` part, no NUL. */
+static bool is_inside(str path)
+{
+	str rest = path;
+	str part = STR("");
+	if (!path.len || str_find_char(path, '\0', 0) != SIZE_MAX)
+		return false;
+	while (str_split(&rest, '/', &part)) {
+		if (!part.len || str_is(part, ".") || str_is(part, ".."))
+			return false;
+	}
+	return true;
+}
+
+static bool parse_line(str *rest, struct artifact *a)
+{
+	str word = STR("");
+	if (!take_word(rest, &word) || (!str_is(word, "A") && !str_is(word, "P")))
+		return false;
+	a->root = (enum artifact_root)word.ptr[0];
+	if (!take_word(rest, &word) || word.len != 1 || !strchr("fld", word.ptr[0]))
+		return false;
+	a->kind = (enum artifact_kind)word.ptr[0];
+	if (a->kind != ARTIFACT_LINK && !take_mode(rest, &a->mode))
+		return false;
+	if (a->kind == ARTIFACT_FILE && (!take_word(rest, &word) || !str_to_u64(word, &a->size) ||
+						!take_word(rest, &word) || !digest_parse(word, &a->digest)))
+		return false;
+	if (a->kind == ARTIFACT_LINK && !take_text(rest, &a->target))
+		return false;
+	if (!take_text(rest, &a->path) || !is_inside(a->path) || !rest->len || rest->ptr[0] != '\n')
+		return false;
+	*rest = str_slice(*rest, 1, rest->len);
+	return true;
+}
+
+bool manifest_parse(str text, struct manifest *out)
+{
+	while (text.len) {
+		struct artifact artifact = {.target = STR("")};
+		if (!parse_line(&text, &artifact))
+			return false;
+		*vec_push(&out->list) = artifact;
+	}
+	return true;
+}
+
+void manifest_finish(struct manifest *manifest)
+{
+	vec_finish(&manifest->list);
+}

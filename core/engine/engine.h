@@ -1,0 +1,81 @@
+/* engine: runs a workflow: what is reused and what runs, in which order, and what is recorded.  It talks to the outside
+ * through struct world only, and to people through struct engine_events only. */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "engine/decide.h"
+#include "model/workflow.h"
+#include "plug/host.h"
+#include "store/runs.h"
+#include "sys/world.h"
+
+enum reuse_mode {
+	REUSE_AUTO,
+	REUSE_OFF,  /* --reuse=off, --no-resume */
+	REUSE_ONLY, /* --reuse=only: what would have to run fails instead */
+};
+
+struct engine_options {
+	enum reuse_mode reuse;
+	int64_t resume;    /* go on with this run, in its next attempt; 0: a new run */
+	int64_t continues; /* a new run that continues this one (`run --resume`); 0: none */
+	const bool *forced;   /* per node index; NULL: none */
+	const bool *selected; /* per node index: nodes outside are left alone (--from, --until); NULL: all */
+	uint32_t jobs;        /* at once; at least 1 */
+	bool fail_fast;
+	bool no_suspect;
+	bool plan;       /* decide only: nothing is started, nothing is written */
+	bool verbose;    /* pass on output as it comes */
+	uint64_t grace_ms; /* between SIGTERM and SIGKILL; 5000 */
+	const struct value *inputs; /* a map of the values given, checked; NULL: none */
+	str arguments;
+	const char *const *environment; /* the caller's, NULL-terminated */
+};
+
+enum node_event_kind {
+	EVENT_DECIDED, /* reuse or run; `sentence` and `reason` say why */
+	EVENT_STARTED, /* a try begins */
+	EVENT_RETRY,   /* a try failed; the next one begins after `ms` */
+	EVENT_ENDED,   /* in its final state */
+	EVENT_OUTPUT,  /* bytes of stdout or stderr, when asked for */
+	EVENT_NOTE,    /* something to tell about the node: `sentence` */
+};
+
+struct node_event {
+	enum node_event_kind kind;
+	const struct node *node;
+	enum node_state state;
+	const char *reason; /* code */
+	str sentence;
+	uint64_t ms; /* EVENT_ENDED: how long it ran; EVENT_RETRY: the delay */
+	int64_t tries;
+	int32_t stream;
+	str bytes;
+	bool is_uncertain; /* in a plan: it runs unless a dependency makes what it made before */
+};
+
+struct engine_summary {
+	int64_t run;
+	int64_t attempt;
+	enum run_state state;
+	uint32_t total, ran, reused, failed, skipped, cancelled;
+	uint64_t ms;
+	int signal;              /* that interrupted it, or 0 */
+	const struct err *error; /* what ended the run apart from nodes (the store), or NULL */
+};
+
+struct engine_events {
+	void *arg;
+	void (*run_started)(void *arg, int64_t run, int64_t attempt, const struct workflow *workflow);
+	void (*node)(void *arg, const struct node_event *event);
+	/* A node failed for good: its row is readable, its report can be made (blame.h). */
+	void (*failed)(void *arg, int64_t run, const struct node *node);
+	void (*run_ended)(void *arg, const struct engine_summary *summary);
+};
+
+/* Runs to the end.  False with *err where it could not even begin.  The summary says how it ended. */
+bool engine_run(const struct world *world, struct store *store, struct types *types, const struct workflow *workflow,
+	const struct engine_options *options, const struct engine_events *events, struct engine_summary *summary,
+	struct err *err);
+
+#endif

@@ -1,0 +1,120 @@
+/* environ: the environment of a body: not the caller's, but an allow-list, what the workflow sets and passes, the named
+ * values of `with`, and the workflow variables. */
+#include "engine/internal.h"
+
+#include "base/buf.h"
+
+/* What passes from the caller unasked. */
+static bool passes(str name)
+{
+	static const char *const names[] = {
+		"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TERM", "TMPDIR"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (str_is(name, names[i]))
+			return true;
+	}
+	return str_starts(name, STR("LC_")) || str_starts(name, STR("XDG_"));
+}
+
+str environ_get(const char *const *env, const char *name, bool *found)
+{
+	size_t len = strlen(name);
+	*found = false;
+	for (size_t i = 0; env && env[i]; i++) {
+		if (!strncmp(env[i], name, len) && env[i][len] == '=') {
+			*found = true;
+			return str_of(env[i] + len + 1);
+		}
+	}
+	return STR("");
+}
+
+struct building {
+	struct attempt *attempt;
+	VEC(const char *) list;
+};
+
+static void set(struct building *b, str name, str value)
+{
+	struct arena *arena = &b->attempt->arena;
+	char *entry = arena_alloc(arena, name.len + value.len + 2);
+	memcpy(entry, name.ptr, name.len);
+	entry[name.len] = '=';
+	memcpy(entry + name.len + 1, value.ptr, value.len);
+	for (size_t i = 0; i < b->list.len; i++) {
+		if (!strncmp(b->list.ptr[i], entry, name.len + 1)) {
+			b->list.ptr[i] = entry;
+			return;
+		}
+	}
+	*vec_push(&b->list) = entry;
+}
+
+static void set_z(struct building *b, const char *name, const char *value)
+{
+	set(b, str_of(name), str_of(value));
+}
+
+static bool set_binding(struct building *b, const struct binding *binding, struct err *err)
+{
+	str text = STR("");
+	if (!values_binding_text(b->attempt, binding, &text, err))
+		return err_at(err, binding->at);
+	if (str_find_char(text, '\0', 0) != SIZE_MAX) {
+		err_set(err, "E-VALUE-NUL", "the value of `%.*s` holds a NUL byte, which no environment variable can",
+			STR_ARG(binding->name));
+		return err_at(err, binding->at);
+	}
+	set(b, binding->variable, text);
+	return true;
+}
+
+static void set_variables(struct building *b)
+{
+	struct engine *engine = b->attempt->engine;
+	struct arena *arena = &b->attempt->arena;
+	const char *run = arena_printf(arena, "%lld", (long long)engine->row.id);
+	set(b, STR("ARGUMENTS"), engine->options->arguments);
+	set(b, STR("USER_MESSAGE"), engine->options->arguments);
+	set_z(b, "ARTIFACTS_DIR", engine->artifacts_dir);
+	set_z(b, "STATE_DIR", engine->state_dir);
+	set_z(b, "RUN_ID", run);
+	set_z(b, "WORKFLOW_ID", run);
+	set_z(b, "PROJECT_DIR", store_project_path(engine->store));
+	b->attempt->marker = arena_printf(arena, "PAWL_ATTEMPT_ID=%s/%lld/%.*s/%lld", store_id(engine->store),
+		(long long)engine->row.id, STR_ARG(b->attempt->unit->node->id), (long long)engine->row.attempt);
+	*vec_push(&b->list) = b->attempt->marker;
+}
+
+bool environ_build(struct attempt *attempt, struct err *err)
+{
+	const struct node *node = attempt->unit->node;
+	const char *const *caller = attempt->engine->options->environment;
+	struct building b = {.attempt = attempt};
+	bool ok = true;
+	for (size_t i = 0; caller && caller[i]; i++) {
+		str entry = str_of(caller[i]);
+		size_t eq = str_find_char(entry, '=', 0);
+		if (eq != SIZE_MAX && passes(str_slice(entry, 0, eq)))
+			*vec_push(&b.list) = caller[i];
+	}
+	const struct strs *passed[] = {&node->pass_env, &node->secrets};
+	for (size_t k = 0; k < 2; k++) {
+		for (size_t i = 0; i < passed[k]->len; i++) {
+			bool found = false;
+			str value = environ_get(caller, passed[k]->ptr[i].ptr, &found);
+			if (found)
+				set(&b, passed[k]->ptr[i], value);
+		}
+	}
+	for (size_t i = 0; ok && i < node->env.len; i++)
+		ok = set_binding(&b, &node->env.ptr[i], err);
+	for (size_t i = 0; ok && i < node->with.len; i++)
+		ok = set_binding(&b, &node->with.ptr[i], err);
+	set_variables(&b);
+	attempt->env = arena_array(&attempt->arena, const char *, b.list.len + 1);
+	for (size_t i = 0; i < b.list.len; i++)
+		attempt->env[i] = b.list.ptr[i];
+	vec_finish(&b.list);
+	return ok;
+}

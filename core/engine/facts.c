@@ -1,0 +1,419 @@
+/* facts: what the file system says, with a memo in front.  See facts.h. */
+#include "engine/facts.h"
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "store/results.h"
+#include "sys/clock.h"
+#include "sys/fs.h"
+#include "sys/proc.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum {
+	EXPANDED_FILES = 256, /* so many files of a tree or glob are facts of their own, to be named when one changes */
+};
+static const int64_t racy_ns = 2000000000;
+
+struct fact_memo {
+	bool may_write;
+	struct arena arena;
+	struct map digests; /* path -> struct memo_row * */
+	struct map tools;   /* "NAME\0PATH" -> real path */
+};
+
+struct fact_memo *fact_memo_create(bool may_write)
+{
+	struct fact_memo *memo = mem_zalloc(sizeof(*memo));
+	memo->may_write = may_write;
+	return memo;
+}
+
+void fact_memo_destroy(struct fact_memo *memo)
+{
+	if (!memo)
+		return;
+	map_finish(&memo->digests);
+	map_finish(&memo->tools);
+	arena_finish(&memo->arena);
+	free(memo);
+}
+
+static bool memo_holds(const struct memo_row *row, const struct fs_stat *st)
+{
+	bool same = row->dev == st->dev && row->ino == st->ino && row->size == st->size && row->mtime_ns == st->mtime_ns &&
+		    row->ctime_ns == st->ctime_ns;
+	int64_t newest = st->mtime_ns > st->ctime_ns ? st->mtime_ns : st->ctime_ns;
+	return same && row->taken_ns - newest > racy_ns;
+}
+
+static struct memo_row *memo_find(const struct fact_place *place, str path)
+{
+	struct memo_row *row = map_get(&place->memo->digests, path);
+	if (row)
+		return row;
+	struct memo_row stored;
+	bool found = false;
+	if (!memo_get(place->store, path, &stored, &found) || !found)
+		return NULL;
+	row = arena_new(&place->memo->arena, struct memo_row);
+	*row = stored;
+	map_put(&place->memo->digests, arena_str(&place->memo->arena, path), row);
+	return row;
+}
+
+static void memo_keep(const struct fact_place *place, str path, const struct fs_stat *st, const struct digest *digest)
+{
+	struct memo_row *row = map_get(&place->memo->digests, path);
+	if (!row) {
+		row = arena_new(&place->memo->arena, struct memo_row);
+		map_put(&place->memo->digests, arena_str(&place->memo->arena, path), row);
+	}
+	*row = (struct memo_row){.digest = *digest,
+		.dev = st->dev,
+		.ino = st->ino,
+		.size = st->size,
+		.mtime_ns = st->mtime_ns,
+		.ctime_ns = st->ctime_ns,
+		.taken_ns = clock_wall_ms() * 1000000};
+	if (place->memo->may_write)
+		memo_put(place->store, path, row);
+}
+
+static int root_of(const struct fact_place *place, const char *path)
+{
+	return path[0] == '/' ? AT_FDCWD : store_project_fd(place->store);
+}
+
+static bool digest_file(const struct fact_place *place, const char *path, struct fs_stat *st, struct digest *out,
+	struct err *err)
+{
+	const struct memo_row *row = memo_find(place, str_of(path));
+	if (row && memo_holds(row, st)) {
+		*out = row->digest;
+		return true;
+	}
+	if (fs_digest_at(root_of(place, path), path, out, st, err) != FS_FOUND)
+		return false;
+	memo_keep(place, str_of(path), st, out);
+	return true;
+}
+
+static void hash_text(struct hash *hash, str text)
+{
+	uint64_t len = text.len;
+	hash_add(hash, (str){(const char *)&len, sizeof(len)});
+	hash_add(hash, text);
+}
+
+static bool add_entry(const struct fact_place *place, struct hash *hash, const char *path, struct fs_entry *entry,
+	struct err *err)
+{
+	struct digest digest;
+	hash_text(hash, str_of(entry->name));
+	uint32_t kind = entry->stat.mode & (S_IFMT | S_IXUSR);
+	if (S_ISDIR(entry->stat.mode) || S_ISLNK(entry->stat.mode))
+		kind = entry->stat.mode & S_IFMT;
+	hash_add(hash, (str){(const char *)&kind, sizeof(kind)});
+	if (entry->target)
+		hash_text(hash, str_of(entry->target));
+	if (!S_ISREG(entry->stat.mode))
+		return true;
+	if (!digest_file(place, path, &entry->stat, &digest, err))
+		return false;
+	hash_add(hash, (str){(const char *)digest.bytes, DIGEST_SIZE});
+	return true;
+}
+
+/* What the node itself makes is no input of it. */
+static bool is_own(const struct fact_place *place, str path)
+{
+	for (size_t i = 0; place->writes && i < place->writes->len; i++) {
+		str pattern = place->writes->ptr[i];
+		bool is_inside = str_starts(path, pattern) && (path.len == pattern.len || path.ptr[pattern.len] == '/');
+		if (is_inside || (fs_is_glob(pattern) && fs_glob_matches(pattern, path)))
+			return true;
+	}
+	return false;
+}
+
+static bool digest_list(
+	const struct fact_place *place, str base, struct fs_list *list, struct digest *out, struct err *err)
+{
+	struct hash *hash = hash_create();
+	struct buf path = {0};
+	bool ok = true;
+	hash_begin(hash);
+	for (size_t i = 0; ok && i < list->len; i++) {
+		buf_clear(&path);
+		if (base.len) {
+			buf_add(&path, base);
+			buf_add_char(&path, '/');
+		}
+		buf_add_z(&path, list->ptr[i].name);
+		if (!is_own(place, buf_str(&path)))
+			ok = add_entry(place, hash, buf_cstr(&path), &list->ptr[i], err);
+	}
+	*out = hash_end(hash);
+	hash_destroy(hash);
+	buf_finish(&path);
+	return ok;
+}
+
+bool facts_look(const struct fact_place *place, struct arena *arena, str path, struct fact *out, struct err *err)
+{
+	struct fs_stat st;
+	const char *z = arena_str(arena, path).ptr;
+	*out = (struct fact){.kind = FACT_ABSENT, .path = path, .real = STR("")};
+	enum fs_found found = fs_stat_at(root_of(place, z), z, &st, err);
+	if (found != FS_FOUND)
+		return found == FS_ABSENT;
+	if (S_ISREG(st.mode)) {
+		out->kind = FACT_FILE;
+		out->mode = (st.mode & S_IXUSR) != 0;
+		return digest_file(place, z, &st, &out->digest, err);
+	}
+	if (!S_ISDIR(st.mode))
+		return err_set(err, "E-FS-KIND", "%s is neither a file nor a directory", z);
+	struct fs_list list = {0};
+	const char *skip = str_is(path, ".") || !path.len ? ".pawl" : NULL;
+	bool ok = fs_list_tree(root_of(place, z), z, skip, &list, err) &&
+		  digest_list(place, str_is(path, ".") ? STR("") : path, &list, &out->digest, err);
+	out->kind = FACT_TREE;
+	fs_list_finish(&list);
+	return ok;
+}
+
+static bool look_glob(const struct fact_place *place, str pattern, struct fact *out, struct fs_list *list, struct err *err)
+{
+	*out = (struct fact){.kind = FACT_GLOB, .path = pattern, .real = STR("")};
+	return fs_glob(store_project_fd(place->store), pattern, list, err) &&
+	       digest_list(place, STR(""), list, &out->digest, err);
+}
+
+static const char *which(const struct fact_place *place, str name)
+{
+	struct buf key = {0};
+	buf_add(&key, name);
+	buf_add_char(&key, '\0');
+	buf_add_z(&key, place->path_env);
+	char *real = map_get(&place->memo->tools, buf_str(&key));
+	if (!real) {
+		struct buf cwd = {0};
+		buf_printf(&cwd, "%s/%.*s", store_project_path(place->store), STR_ARG(place->dir));
+		struct buf z = {0};
+		buf_add(&z, name);
+		char *found = proc_which(buf_cstr(&z), place->path_env, buf_cstr(&cwd));
+		char *resolved = found ? realpath(found, NULL) : NULL;
+		real = resolved ? arena_printf(&place->memo->arena, "%s", resolved) : NULL;
+		if (real)
+			map_put(&place->memo->tools, arena_str(&place->memo->arena, buf_str(&key)), real);
+		free(found);
+		free(resolved);
+		buf_finish(&cwd);
+		buf_finish(&z);
+	}
+	buf_finish(&key);
+	return real;
+}
+
+static bool look_tool(const struct fact_place *place, str name, struct fact *out, struct err *err)
+{
+	*out = (struct fact){.kind = FACT_ABSENT, .path = name, .real = STR("")};
+	const char *real = which(place, name);
+	struct fs_stat st;
+	if (!real || fs_stat_at(AT_FDCWD, real, &st, err) != FS_FOUND)
+		return true;
+	out->kind = FACT_TOOL;
+	out->real = str_of(real);
+	return digest_file(place, real, &st, &out->digest, err);
+}
+
+/* ---- taking ---- */
+
+static void add(struct trace *out, const struct fact *fact)
+{
+	for (size_t i = 0; i < out->facts.len; i++) {
+		if (fact_same_subject(&out->facts.ptr[i], fact))
+			return;
+	}
+	*vec_push(&out->facts) = *fact;
+}
+
+static bool add_files(const struct fact_place *place, struct arena *arena, str base, const struct fs_list *list,
+	struct trace *out, struct err *err)
+{
+	for (size_t i = 0; i < list->len; i++) {
+		struct fact fact;
+		str path = base.len ? str_of(arena_printf(arena, "%.*s/%s", STR_ARG(base), list->ptr[i].name))
+				    : arena_str(arena, str_of(list->ptr[i].name));
+		if (!S_ISREG(list->ptr[i].stat.mode) || is_own(place, path))
+			continue;
+		if (!facts_look(place, arena, path, &fact, err))
+			return false;
+		*vec_push(&out->facts) = fact;
+	}
+	return true;
+}
+
+static bool take_read(
+	const struct fact_place *place, struct arena *arena, str path, struct trace *out, struct err *err)
+{
+	struct fact fact;
+	struct fs_list list = {0};
+	bool ok = true;
+	if (str_starts(path, STR("$ARTIFACTS_DIR")))
+		return true; /* what is there came from a dependency, whose manifest is in the key */
+	if (fs_is_glob(path)) {
+		ok = look_glob(place, path, &fact, &list, err);
+		if (ok && list.len <= EXPANDED_FILES)
+			ok = add_files(place, arena, STR(""), &list, out, err);
+	} else {
+		struct buf clean = {0};
+		if (!fs_normalize(path, &clean)) {
+			buf_finish(&clean);
+			return err_set(err, "E-FS-OUTSIDE", "`reads`: %.*s leaves the project", STR_ARG(path));
+		}
+		path = clean.len ? arena_str(arena, buf_str(&clean)) : STR(".");
+		buf_finish(&clean);
+		ok = facts_look(place, arena, path, &fact, err);
+		if (ok && fact.kind == FACT_TREE && fs_list_tree(store_project_fd(place->store), path.ptr,
+							    str_is(path, ".") ? ".pawl" : NULL, &list, err) &&
+			list.len <= EXPANDED_FILES)
+			ok = add_files(place, arena, str_is(path, ".") ? STR("") : path, &list, out, err);
+	}
+	if (ok)
+		add(out, &fact);
+	fs_list_finish(&list);
+	return ok;
+}
+
+bool facts_resolve(const struct fact_place *place, struct arena *arena, str word, str *path)
+{
+	if (!word.len || word.len > 4096 || str_find_char(word, '\0', 0) != SIZE_MAX || fs_is_glob(word))
+		return false;
+	if (word.ptr[0] == '/') {
+		str project = str_of(store_project_path(place->store));
+		if (str_starts(word, project) && word.len > project.len && word.ptr[project.len] == '/') {
+			word = str_slice(word, project.len + 1, word.len);
+		} else {
+			*path = arena_str(arena, word);
+			return !str_starts(word, STR("/dev/")) && !str_starts(word, STR("/proc/")) &&
+			       !str_starts(word, STR("/sys/"));
+		}
+	}
+	if (word.ptr[0] == '$' || word.ptr[0] == '-' || word.ptr[0] == '~')
+		return false;
+	struct buf joined = {0};
+	if (place->dir.len) {
+		buf_add(&joined, place->dir);
+		buf_add_char(&joined, '/');
+	}
+	buf_add(&joined, word);
+	struct buf clean = {0};
+	bool ok = fs_normalize(buf_str(&joined), &clean) && !str_is(buf_str(&clean), ".") &&
+		  !str_starts(buf_str(&clean), STR(".pawl/state"));
+	if (ok)
+		*path = arena_str(arena, buf_str(&clean));
+	buf_finish(&joined);
+	buf_finish(&clean);
+	return ok;
+}
+
+static bool is_output(
+	const struct fact_place *place, struct arena *arena, const struct host_facts *plugin, str path)
+{
+	if (is_own(place, path))
+		return true;
+	for (size_t i = 0; i < plugin->list.len; i++) {
+		str other;
+		if (plugin->list.ptr[i].kind == HOST_FACT_OUTPUT &&
+			facts_resolve(place, arena, plugin->list.ptr[i].path, &other) && str_eq(other, path))
+			return true;
+	}
+	return false;
+}
+
+static bool take_plugin_fact(const struct fact_place *place, struct arena *arena, const struct host_facts *plugin,
+	const struct host_fact *named, struct trace *out, struct err *err)
+{
+	struct fact fact;
+	str path = STR("");
+	if (named->kind == HOST_FACT_TOOL) {
+		if (!look_tool(place, named->path, &fact, err))
+			return false;
+		if (fact.kind == FACT_TOOL)
+			add(out, &fact);
+		return true;
+	}
+	if (named->kind == HOST_FACT_OUTPUT || !facts_resolve(place, arena, named->path, &path))
+		return true;
+	if (is_output(place, arena, plugin, path))
+		return true;
+	struct fs_stat st;
+	bool is_word = named->kind == HOST_FACT_WORD;
+	/* Words may name anything: what can't be a file of the project is none of our business. */
+	if (is_word) {
+		enum fs_found found = fs_stat_at(root_of(place, path.ptr), path.ptr, &st, NULL);
+		bool has_slash = str_find_char(named->path, '/', 0) != SIZE_MAX;
+		if (found == FS_ERROR || (found == FS_FOUND && !S_ISREG(st.mode)) ||
+			(found == FS_ABSENT && (!has_slash || path.ptr[0] == '/')))
+			return true;
+	}
+	if (!facts_look(place, arena, path, &fact, err))
+		return false;
+	add(out, &fact);
+	return true;
+}
+
+bool facts_take(const struct fact_place *place, struct arena *arena, const struct node *node,
+	const struct host_facts *plugin, struct trace *out, size_t *declared, struct err *err)
+{
+	for (size_t i = 0; i < node->reads.len; i++) {
+		if (!take_read(place, arena, node->reads.ptr[i], out, err))
+			return false;
+	}
+	for (size_t i = 0; i < node->tools.len; i++) {
+		struct fact fact;
+		if (!look_tool(place, node->tools.ptr[i], &fact, err))
+			return false;
+		if (fact.kind == FACT_ABSENT)
+			return err_set(err, "E-TOOL-MISSING", "the program `%.*s` of `tools` is not on PATH",
+				STR_ARG(node->tools.ptr[i]));
+		add(out, &fact);
+	}
+	*declared = out->facts.len;
+	for (size_t i = 0; i < plugin->list.len; i++) {
+		if (!take_plugin_fact(place, arena, plugin, &plugin->list.ptr[i], out, err))
+			return false;
+	}
+	return true;
+}
+
+bool facts_now(const struct fact_place *place, struct arena *arena, const struct fact *then, struct fact *now)
+{
+	if (then->kind == FACT_TOOL)
+		return look_tool(place, then->path, now, NULL);
+	if (then->kind != FACT_GLOB)
+		return facts_look(place, arena, then->path, now, NULL);
+	struct fs_list list = {0};
+	bool ok = look_glob(place, then->path, now, &list, NULL);
+	fs_list_finish(&list);
+	return ok;
+}
+
+bool facts_find_broken(
+	const struct fact_place *place, struct arena *arena, const struct trace *trace, struct broken_fact *broken)
+{
+	for (size_t i = 0; i < trace->facts.len; i++) {
+		const struct fact *then = &trace->facts.ptr[i];
+		struct fact now = {.real = STR("")};
+		if (then->kind == FACT_WROTE || (facts_now(place, arena, then, &now) && fact_eq(then, &now)))
+			continue;
+		*broken = (struct broken_fact){.then = *then, .now = now};
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,45 @@
+/* facts: taking facts of the file system and checking whether stored ones still hold.  Content decides; what the kernel
+ * says of a file is a shortcut only, under git's racy rule: not trusted when the file's mtime is within two seconds of the
+ * time at which the digest was taken. */
+#ifndef ENGINE_FACTS_H
+#define ENGINE_FACTS_H
+
+#include "data/trace.h"
+#include "engine/decide.h"
+#include "plug/host.h"
+#include "store/db.h"
+
+/* Where facts are looked up.  `path_env` is the PATH of the node; `dir` its working directory relative to the project. */
+struct fact_place {
+	struct store *store;
+	struct fact_memo *memo;
+	const char *path_env;
+	str dir;
+	const struct strs *writes; /* paths that the node makes: left out of the trees and globs that it reads; may be NULL */
+};
+
+/* Digests by path for the length of a run, in front of the store's memo; shared by all nodes. */
+struct fact_memo;
+struct fact_memo *fact_memo_create(bool may_write);
+void fact_memo_destroy(struct fact_memo *memo);
+
+/* Takes the facts of `reads` and `tools` and those that the plugin named.  Strs live in `arena`.  False with *err where one
+ * can't be taken (a path that leaves the project, an unreadable file): the key is incomplete then.
+ * The first *declared facts come from `reads` and `tools`.  Outputs (HOST_FACT_OUTPUT and `writes`) are not facts before the body ran; words that they name are left out. */
+bool facts_take(const struct fact_place *place, struct arena *arena, const struct node *node,
+	const struct host_facts *plugin, struct trace *out, size_t *declared, struct err *err);
+
+/* The project path (or absolute path) that a word of a body means; false where it can mean no file to care about. */
+bool facts_resolve(const struct fact_place *place, struct arena *arena, str word, str *path);
+
+/* What holds now of the subject of a fact.  False where it can't be found out. */
+bool facts_now(const struct fact_place *place, struct arena *arena, const struct fact *then, struct fact *now);
+
+/* The first fact of the trace that does not hold now, in *broken; false when all hold.  FACT_WROTE is not looked at. */
+bool facts_find_broken(
+	const struct fact_place *place, struct arena *arena, const struct trace *trace, struct broken_fact *broken);
+
+/* What is at a project path now: FACT_FILE, FACT_TREE or FACT_ABSENT; links that stay inside are followed. */
+bool facts_look(const struct fact_place *place, struct arena *arena, str path, struct fact *out, struct err *err);
+
+#endif

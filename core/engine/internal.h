@@ -1,0 +1,149 @@
+/* internal: what the files of engine/ share: a run in progress (struct engine), a node in it (struct unit), and one time
+ * through deciding and running it (struct attempt). */
+#ifndef ENGINE_INTERNAL_H
+#define ENGINE_INTERNAL_H
+
+#include "engine/engine.h"
+#include "engine/facts.h"
+#include "engine/artifacts.h"
+#include "store/cas.h"
+
+/* What a node of the run is known to have produced. */
+struct produced {
+	struct digest output;
+	uint64_t output_size;
+	struct digest manifest;
+	bool has_output;
+	bool has_manifest;
+	int64_t result; /* id, or 0 where it was not stored */
+	int64_t origin; /* run that made it */
+	str emits;      /* JSON object in the run's arena, or empty */
+};
+
+struct unit {
+	const struct node *node;
+	const struct plug_type *type;
+	enum node_state state;
+	uint32_t waiting;      /* how many dependencies have not ended */
+	bool failed_upstream;  /* skipped because something above it failed */
+	bool is_uncertain;     /* in a plan: made anew, so what consumes it can't be known */
+	bool is_forgotten;     /* its dependencies' artifacts overlapped with others: see artifacts.h */
+	struct produced out;
+	struct attempt *attempt; /* while it is being decided or run */
+};
+
+struct attempt {
+	struct engine *engine;
+	struct unit *unit;
+	struct arena arena; /* dies with the attempt */
+	struct pawl_node *host;
+	struct pawl_run *running;
+	const char **env;
+	const char *marker; /* "PAWL_ATTEMPT_ID=..." */
+	const char *cwd;
+	struct key key;
+	struct digest digest; /* of the key */
+	struct digest own;    /* of the key without its inputs */
+	bool has_key;
+	bool is_claimed;
+	struct host_facts plugin_facts;
+	struct trace before;
+	struct decision decision;
+	struct digest replaced; /* output that a suspect result had */
+	bool is_suspect_rerun;
+	size_t declared; /* so many facts of `before` come from `reads` and `tools` */
+	uint32_t started_overlap; /* engine->overlap right after it started */
+	bool started_alone;
+
+	int64_t tries;
+	int64_t started_wall;
+	uint64_t started_mono;
+	uint64_t ran_ms;
+	struct cas_writer *out;
+	struct cas_writer *log;
+	struct buf emits; /* JSON members so far */
+	struct world_timer *timer; /* timeout, retry delay, or waiting for another run */
+	int32_t cancel_reason;
+	bool is_waiting_announced;
+};
+
+struct engine {
+	const struct world *world;
+	struct store *store;
+	struct types *types;
+	const struct workflow *workflow;
+	const struct engine_options *options;
+	const struct engine_events *events;
+	struct arena arena; /* dies with the run */
+	struct run_row row;
+	struct fact_memo *memo;
+	struct artifact_watch *watch;
+	struct unit *units;
+	uint32_t ended;
+	uint32_t running;
+	uint32_t overlap; /* grows whenever a body starts: whether another one ran beside this */
+	uint32_t *pool_used;
+	VEC(uint32_t) todo;  /* ready to be decided, a stack taken from the front */
+	size_t todo_head;
+	VEC(uint32_t) waiting; /* decided to run, in order, waiting for a slot */
+	bool is_stopping; /* nothing new starts */
+	bool is_ended;
+	int signal;
+	struct err error;
+	uint64_t started_mono;
+	struct world_timer *flush_timer;
+	uint64_t flushed_mono;
+	const char *artifacts_dir; /* absolute; of this run */
+	const char *artifacts_rel; /* relative to .pawl/state */
+	const char *state_dir;
+	struct map given; /* input name -> const struct value * */
+};
+
+/* run.c */
+void engine_pump(struct engine *engine);      /* decides and starts what can be */
+void engine_unit_ended(struct engine *engine, struct unit *unit, enum node_state state);
+void engine_fail_store(struct engine *engine); /* the store refuses: stop */
+void engine_stop(struct engine *engine, int32_t reason);
+void engine_flush_soon(struct engine *engine);
+bool engine_has_slot(const struct engine *engine, const struct unit *unit);
+
+/* node.c: one node from ready to its end. */
+void node_decide(struct engine *engine, struct unit *unit);
+void node_start(struct engine *engine, struct unit *unit);
+void node_cancel(struct engine *engine, struct unit *unit, int32_t reason);
+void node_skip(struct engine *engine, struct unit *unit, const char *reason, str sentence);
+void node_fail_early(struct attempt *attempt, const struct err *err);
+void attempt_destroy(struct attempt *attempt);
+
+/* finish.c: from the end of the body to the record. */
+void finish_body(struct attempt *attempt, const struct host_outcome *outcome);
+
+/* record.c: rows and events. */
+void record_node(struct attempt *attempt, enum node_state state, const struct host_outcome *outcome, const struct err *err);
+void record_event(struct engine *engine, const struct unit *unit, const char *kind, str json);
+bool record_result(struct attempt *attempt, const struct trace *trace, bool provable, str unproven, int64_t *id);
+void tell(struct attempt *attempt, enum node_event_kind kind, str sentence);
+
+/* nodekey.c: the transcript of a node.  False: `words` say why it is incomplete or not cacheable. */
+enum host_key_status nodekey_build(struct attempt *attempt, struct buf *words);
+
+/* Where the facts of this node are looked up. */
+void attempt_fact_place(const struct attempt *attempt, struct fact_place *place);
+
+/* environ.c */
+bool environ_build(struct attempt *attempt, struct err *err);
+str environ_get(const char *const *env, const char *name, bool *found);
+
+/* values.c */
+void values_init(struct attempt *attempt, struct host_values *values, struct ref_resolver *resolver);
+bool values_binding_text(struct attempt *attempt, const struct binding *binding, str *out, struct err *err);
+
+/* lookup.c: stored results as candidates for decide(). */
+void lookup_decide(struct attempt *attempt, enum host_key_status status, str words);
+
+/* verdict.c: suspicion and its end. */
+void suspect_after_failure(struct attempt *attempt);
+void suspect_after_success(struct attempt *attempt);
+bool suspect_same_bad_output(struct attempt *attempt, struct err *err);
+
+#endif

@@ -1,0 +1,192 @@
+/* nodekey: the transcript of what is known to decide a node's result before it runs.  The core's frame first, then what the
+ * node's plugin contributes, in the list "fields".  Labels are what `why` and `diff` show; decide_label_reason() maps their
+ * first part to a reason. */
+#include "engine/internal.h"
+
+#include "base/buf.h"
+#include "engine/policy.h"
+
+static void add_strs(struct key *key, const char *label, const struct strs *list)
+{
+	if (!list->len)
+		return;
+	key_open(key, str_of(label));
+	for (size_t i = 0; i < list->len; i++)
+		key_text(key, STR("-"), list->ptr[i]);
+	key_close(key);
+}
+
+static void add_input(struct key *key, const struct unit *dep)
+{
+	enum node_state state = dep->state == NODE_REUSED ? NODE_COMPLETED : dep->state;
+	key_open(key, dep->node->id);
+	key_text(key, STR("state"), str_of(node_state_name(state)));
+	if (dep->out.has_output)
+		key_digest(key, STR("output"), &dep->out.output);
+	if (dep->out.has_manifest)
+		key_digest(key, STR("artifacts"), &dep->out.manifest);
+	if (dep->out.emits.len)
+		key_text(key, STR("emits"), dep->out.emits);
+	key_close(key);
+}
+
+/* Direct dependencies and nodes further up that are named, merged in the order of their ids. */
+static void add_inputs(struct attempt *attempt, struct key *key)
+{
+	const struct node *node = attempt->unit->node;
+	const struct engine *engine = attempt->engine;
+	uint32_t d = 0;
+	uint32_t r = 0;
+	if (!node->dep_count && !node->ref_count)
+		return;
+	key_open(key, STR("inputs"));
+	while (d < node->dep_count || r < node->ref_count) {
+		bool take_dep = r == node->ref_count;
+		if (!take_dep && d < node->dep_count)
+			take_dep = str_cmp(engine->workflow->nodes[node->deps[d]].id,
+					   engine->workflow->nodes[node->refs[r]].id) < 0;
+		add_input(key, &engine->units[take_dep ? node->deps[d++] : node->refs[r++]]);
+	}
+	key_close(key);
+}
+
+static bool add_bindings(struct attempt *attempt, struct key *key, const char *label, const struct bindings *list,
+	struct err *err)
+{
+	if (!list->len)
+		return true;
+	key_open(key, str_of(label));
+	for (size_t i = 0; i < list->len; i++) {
+		str text = STR("");
+		if (!values_binding_text(attempt, &list->ptr[i], &text, err))
+			return false;
+		key_text(key, list->ptr[i].name, text);
+	}
+	key_close(key);
+	return true;
+}
+
+static void add_passed(struct attempt *attempt, struct key *key)
+{
+	const struct node *node = attempt->unit->node;
+	const char *const *caller = attempt->engine->options->environment;
+	for (size_t i = 0; i < node->pass_env.len; i++) {
+		bool found = false;
+		str label = str_of(arena_printf(&attempt->arena, "env/%.*s", STR_ARG(node->pass_env.ptr[i])));
+		str value = environ_get(caller, node->pass_env.ptr[i].ptr, &found);
+		if (found)
+			key_text(key, label, value);
+		else
+			key_absent(key, label);
+	}
+	for (size_t i = 0; i < node->secrets.len; i++) {
+		bool found = false;
+		str label = str_of(arena_printf(&attempt->arena, "secrets/%.*s", STR_ARG(node->secrets.ptr[i])));
+		str value = environ_get(caller, node->secrets.ptr[i].ptr, &found);
+		struct digest digest = hash_keyed(store_secret_key(attempt->engine->store), value);
+		if (found)
+			key_digest(key, label, &digest);
+		else
+			key_absent(key, label);
+	}
+}
+
+/* What passes unasked and changes how programs print: language, collation, time zone. */
+static void add_locale(struct attempt *attempt, struct key *key)
+{
+	static const char *const names[] = {
+		"LANG", "LC_ALL", "LC_COLLATE", "LC_CTYPE", "LC_MESSAGES", "LC_MONETARY", "LC_NUMERIC", "LC_TIME", "TZ"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		bool found = false;
+		str value = environ_get(attempt->engine->options->environment, names[i], &found);
+		if (found)
+			key_text(key, str_of(arena_printf(&attempt->arena, "locale/%s", names[i])), value);
+	}
+}
+
+struct given_scan {
+	struct attempt *attempt;
+	struct key *key;
+};
+
+static void add_given(struct given_scan *scan, const struct value *value, unsigned depth)
+{
+	if (depth > 64)
+		return;
+	if (value->kind == VALUE_LIST) {
+		for (size_t i = 0; i < value->as.list.count; i++)
+			add_given(scan, &value->as.list.items[i], depth + 1);
+	} else if (value->kind == VALUE_MAP) {
+		for (size_t i = 0; i < value->as.map.count; i++)
+			add_given(scan, &value->as.map.items[i].value, depth + 1);
+	} else if (value->kind == VALUE_STRING && str_find_char(value->as.text, '$', 0) != SIZE_MAX) {
+		size_t at = 0;
+		struct ref ref;
+		while (ref_next(value->as.text, &at, &ref)) {
+			if (ref.kind != REF_INPUT || ref.escaped)
+				continue;
+			struct buf text = {0};
+			const struct value *given = map_get(&scan->attempt->engine->given, ref.name);
+			if (given)
+				ref_value_text(&text, given);
+			key_text(scan->key, str_of(arena_printf(&scan->attempt->arena, "given/%.*s", STR_ARG(ref.name))),
+				buf_str(&text));
+			buf_finish(&text);
+		}
+	}
+}
+
+static bool add_frame(struct attempt *attempt, struct key *key, struct err *err)
+{
+	const struct node *node = attempt->unit->node;
+	const struct plug_type *type = attempt->unit->type;
+	key_text(key, STR("type"), node->type);
+	key_text(key, STR("plugin"), str_of(type->plugin->id));
+	key_u64(key, STR("epoch"), type->type->cache_epoch);
+	add_locale(attempt, key);
+	if (!add_bindings(attempt, key, "with", &node->with, err) || !add_bindings(attempt, key, "env", &node->env, err))
+		return false;
+	add_passed(attempt, key);
+	add_given(&(struct given_scan){attempt, key}, node->fields, 0);
+	if (attempt->engine->options->arguments.len)
+		key_text(key, STR("arguments"), attempt->engine->options->arguments);
+	if (node->dir.len)
+		key_text(key, STR("dir"), node->dir);
+	if (node->reads_declared)
+		key_u64(key, STR("reads-declared"), node->reads.len);
+	add_strs(key, "reads", &node->reads);
+	add_strs(key, "writes", &node->writes);
+	add_strs(key, "tools", &node->tools);
+	for (size_t i = 0; i < node->cache_key.len; i++) {
+		struct host_values values;
+		struct ref_resolver resolver;
+		struct buf text = {0};
+		values_init(attempt, &values, &resolver);
+		bool ok = ref_expand(node->cache_key.ptr[i], &resolver, &text, err);
+		key_text(key, STR("cache-key"), buf_str(&text));
+		buf_finish(&text);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+enum host_key_status nodekey_build(struct attempt *attempt, struct buf *words)
+{
+	struct err err = {0};
+	struct key *key = &attempt->key;
+	key_begin(key);
+	if (!add_frame(attempt, key, &err) || !policy_key(attempt, key, &err)) {
+		buf_add_z(words, err.message);
+		err_finish(&err);
+		return HOST_KEY_FAILED;
+	}
+	key_open(key, STR("fields"));
+	enum host_key_status status = host_cache_key(attempt->host, key, &attempt->plugin_facts, words);
+	key_close(key);
+	attempt->own = key_digest_of(key);
+	add_inputs(attempt, key);
+	attempt->digest = key_digest_of(key);
+	attempt->has_key = status == HOST_KEY_OK;
+	return status;
+}

@@ -1,0 +1,249 @@
+/* values: what references mean in a run: outputs of nodes that have ended, their states, inputs, workflow variables. */
+#include "engine/internal.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "data/json.h"
+#include "data/schema.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct mapping {
+	void *ptr;
+	size_t len;
+};
+
+static void unmap(void *arg)
+{
+	struct mapping *mapping = arg;
+	munmap(mapping->ptr, mapping->len);
+}
+
+static void free_bytes(void *ptr)
+{
+	free(ptr);
+}
+
+/* A blob's bytes for the length of the attempt: mapped when large, so that a reference to 100 MB costs no memory. */
+static bool load_blob(struct attempt *attempt, const struct produced *out, str *bytes, struct err *err)
+{
+	struct store *store = attempt->engine->store;
+	if (out->output_size <= CAS_INLINE) {
+		struct buf buf = {0};
+		if (!cas_get(store, &out->output, &buf, err))
+			return false;
+		size_t len = buf.len;
+		char *ptr = buf_take(&buf);
+		arena_on_finish(&attempt->arena, free_bytes, ptr);
+		*bytes = (str){ptr, len};
+		return true;
+	}
+	uint64_t size = 0;
+	int fd = cas_open(store, &out->output, &size, err);
+	if (fd < 0)
+		return false;
+	void *ptr = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	if (ptr == MAP_FAILED)
+		return err_set(err, "E-STORE-SYS", "an output of %llu bytes can't be mapped", (unsigned long long)size);
+	struct mapping *mapping = arena_new(&attempt->arena, struct mapping);
+	*mapping = (struct mapping){ptr, (size_t)size};
+	arena_on_finish(&attempt->arena, unmap, mapping);
+	*bytes = (str){ptr, (size_t)size};
+	return true;
+}
+
+/* All of stdout minus exactly one newline at its end. */
+static bool output_of(struct attempt *attempt, const struct unit *unit, str *bytes, struct err *err)
+{
+	*bytes = STR("");
+	if (unit->state == NODE_SKIPPED)
+		return true;
+	if (unit->state != NODE_COMPLETED && unit->state != NODE_REUSED)
+		return err_set(err, "E-REF-FAILED", "`%.*s` has no output to use: it %s", STR_ARG(unit->node->id),
+			unit->state == NODE_FAILED ? "failed" : "did not end well");
+	if (!load_blob(attempt, &unit->out, bytes, err))
+		return false;
+	if (bytes->len && bytes->ptr[bytes->len - 1] == '\n')
+		bytes->len--;
+	return true;
+}
+
+static const struct unit *find_unit(struct attempt *attempt, str id)
+{
+	const struct node *node = workflow_find(attempt->engine->workflow, id);
+	return node ? &attempt->engine->units[node->index] : NULL;
+}
+
+/* Follows the path of a reference into an output that must be JSON.  *found NULL: absent, and that is allowed. */
+static bool field_of(struct attempt *attempt, const struct unit *unit, const struct ref *ref, str text,
+	const struct value **found, struct err *err)
+{
+	struct err why = {0};
+	*found = NULL;
+	if (unit->state == NODE_SKIPPED)
+		return true;
+	const struct value *root = json_parse(&attempt->arena, text, &why);
+	if (!root) {
+		str shown = decide_quote(&attempt->arena, text, 60);
+		err_set(err, "E-REF-JSON", "$%.*s.output.%.*s: the output of `%.*s` is not JSON: %s; it is %.*s",
+			STR_ARG(ref->name), STR_ARG(ref->path), STR_ARG(ref->name), why.message, STR_ARG(shown));
+		err_help(err, "make `%.*s` print JSON only, or declare `ensure: {output: {json: true}}` on it",
+			STR_ARG(ref->name));
+		err_finish(&why);
+		return false;
+	}
+	*found = value_path(root, ref->path);
+	if (*found)
+		return true;
+	if (unit->node->output_schema) {
+		struct diags diags = {0};
+		const struct schema *schema =
+			schema_compile(&attempt->arena, unit->node->output_schema, attempt->engine->workflow->file, &diags);
+		diags_finish(&diags);
+		if (schema && schema_is_optional(schema, ref->path))
+			return true;
+	}
+	struct buf json = {0};
+	json_write(&json, root);
+	str shown = decide_quote(&attempt->arena, buf_str(&json), 80);
+	buf_finish(&json);
+	err_set(err, "E-REF-FIELD", "$%.*s.output.%.*s: there is no such field; the output is %.*s", STR_ARG(ref->name),
+		STR_ARG(ref->path), STR_ARG(shown));
+	err_help(err, "declare it as optional in `output_format` of `%.*s`, or correct the name", STR_ARG(ref->name));
+	return false;
+}
+
+static str state_of(const struct unit *unit)
+{
+	return str_of(node_state_name(unit->state == NODE_REUSED ? NODE_COMPLETED : unit->state));
+}
+
+static bool variable_of(struct attempt *attempt, str name, str *out)
+{
+	struct engine *engine = attempt->engine;
+	if (str_is(name, "ARGUMENTS") || str_is(name, "USER_MESSAGE"))
+		*out = engine->options->arguments;
+	else if (str_is(name, "ARTIFACTS_DIR"))
+		*out = str_of(engine->artifacts_dir);
+	else if (str_is(name, "STATE_DIR"))
+		*out = str_of(engine->state_dir);
+	else if (str_is(name, "PROJECT_DIR"))
+		*out = str_of(store_project_path(engine->store));
+	else if (str_is(name, "RUN_ID") || str_is(name, "WORKFLOW_ID"))
+		*out = str_of(arena_printf(&attempt->arena, "%lld", (long long)engine->row.id));
+	else
+		return false;
+	return true;
+}
+
+/* The typed value of a reference: either *text (not JSON, or not asked to be) or *value. */
+static bool resolve(struct attempt *attempt, const struct ref *ref, str *text, const struct value **value,
+	struct err *err)
+{
+	const struct unit *unit = NULL;
+	*value = NULL;
+	*text = STR("");
+	switch (ref->kind) {
+	case REF_VARIABLE:
+		if (variable_of(attempt, ref->name, text))
+			return true;
+		return err_set(err, "E-REF-UNKNOWN", "there is no variable $%.*s", STR_ARG(ref->name));
+	case REF_INPUT:
+		*value = map_get(&attempt->engine->given, ref->name);
+		return true;
+	case REF_LOOP_PREV:
+		return err_set(err, "E-REF-LOOP", "$LOOP_PREV has a meaning in `loop_group` only");
+	case REF_STATE:
+	case REF_OUTPUT:
+		break;
+	}
+	unit = find_unit(attempt, ref->name);
+	if (!unit)
+		return err_set(err, "E-REF-UNKNOWN", "there is no node `%.*s`", STR_ARG(ref->name));
+	if (ref->kind == REF_STATE) {
+		*text = state_of(unit);
+		return true;
+	}
+	if (!output_of(attempt, unit, text, err))
+		return false;
+	if (!ref->path.len)
+		return true;
+	str all = *text;
+	*text = STR("");
+	return field_of(attempt, unit, ref, all, value, err);
+}
+
+static bool resolve_text(void *ctx, const struct ref *ref, str *out, struct err *err)
+{
+	struct attempt *attempt = ctx;
+	const struct value *value = NULL;
+	if (!resolve(attempt, ref, out, &value, err))
+		return false;
+	if (value) {
+		struct buf text = {0};
+		ref_value_text(&text, value);
+		*out = arena_str(&attempt->arena, buf_str(&text));
+		buf_finish(&text);
+	}
+	return true;
+}
+
+static bool resolve_json(void *ctx, const struct ref *ref, str *out, struct err *err)
+{
+	struct attempt *attempt = ctx;
+	const struct value *value = NULL;
+	str text = STR("");
+	if (!resolve(attempt, ref, &text, &value, err))
+		return false;
+	struct buf json = {0};
+	if (value)
+		json_write(&json, value);
+	else if (ref->kind == REF_OUTPUT && json_parse(&attempt->arena, text, NULL))
+		buf_add(&json, text);
+	else
+		json_write_string(&json, text);
+	size_t len = json.len;
+	char *ptr = buf_take(&json);
+	arena_on_finish(&attempt->arena, free_bytes, ptr);
+	*out = (str){ptr, len};
+	return true;
+}
+
+static bool is_node(void *ctx, str name)
+{
+	return find_unit(ctx, name) != NULL;
+}
+
+void values_init(struct attempt *attempt, struct host_values *values, struct ref_resolver *resolver)
+{
+	*values = (struct host_values){.ctx = attempt, .is_node = is_node, .text = resolve_text, .json = resolve_json};
+	*resolver = (struct ref_resolver){.ctx = attempt, .text = resolve_text};
+}
+
+static bool is_skipped(struct attempt *attempt, const struct value *value)
+{
+	struct ref ref;
+	if (value->kind != VALUE_STRING || !ref_is_whole(value->as.text, &ref) || ref.kind != REF_OUTPUT)
+		return false;
+	const struct unit *unit = find_unit(attempt, ref.name);
+	return unit && unit->state == NODE_SKIPPED;
+}
+
+bool values_binding_text(struct attempt *attempt, const struct binding *binding, str *out, struct err *err)
+{
+	const struct value *value = binding->value;
+	struct buf text = {0};
+	bool ok = true;
+	if (binding->if_skipped && is_skipped(attempt, value))
+		ref_value_text(&text, binding->if_skipped);
+	else if (value->kind == VALUE_STRING)
+		ok = ref_expand(value->as.text, &(struct ref_resolver){.ctx = attempt, .text = resolve_text}, &text, err);
+	else
+		ref_value_text(&text, value);
+	*out = arena_str(&attempt->arena, buf_str(&text));
+	buf_finish(&text);
+	return ok;
+}
