@@ -1,6 +1,8 @@
 /* bind: the table of languages, what their lexers share, and the language "none".  See bind.h. */
 #include "data/bind_languages.h"
 
+#include <stdio.h>
+
 void bind_finish(struct bind_result *result)
 {
 	buf_finish(&result->text);
@@ -63,6 +65,9 @@ struct place bind_place(str body, struct place origin, size_t start, size_t end)
 
 void bind_fix_add(struct bind_result *result, size_t start, size_t end, str text)
 {
+	for (size_t i = 0; i < result->fixes.len; i++)
+		if (start < result->fixes.ptr[i].end && result->fixes.ptr[i].start < end)
+			return;
 	*vec_push(&result->fixes) = (struct bind_fix){start, end, arena_str(&result->arena, text)};
 }
 

@@ -1,6 +1,8 @@
 /* ref: finding and expanding references in text.  See ref.h. */
 #include "data/ref.h"
 
+#include "data/json.h"
+
 static const str ref_variables[] = {
 	STR_INIT("ARGUMENTS"),
 	STR_INIT("USER_MESSAGE"),
@@ -198,4 +200,14 @@ bool ref_expand(str text, const struct ref_resolver *resolver, struct buf *out, 
 	}
 	buf_add(out, str_slice(text, done, text.len));
 	return true;
+}
+
+void ref_value_text(struct buf *out, const struct value *value)
+{
+	if (!value || value->kind == VALUE_NULL)
+		return;
+	if (value->kind == VALUE_STRING)
+		buf_add(out, value->as.text);
+	else
+		json_write(out, value);
 }
