@@ -277,7 +277,7 @@ void bashlex_argument(
 		check_declare(lx, command, word, text);
 	if (str_is(command->name, "tee") && !is_option(text))
 		bashlex_note_write(lx, word);
-	else
+	else if (!word->literal || !str_is(text, "]"))
 		bashlex_note_word(lx, word);
 	command->count++;
 	command->ended |= word->literal && str_is(text, "--");

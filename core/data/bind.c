@@ -20,7 +20,7 @@ const struct bind_language *bind_find(str name)
 	static const struct bind_language *const languages[] = {
 		&bind_bash, &bind_js, &bind_python, &bind_none};
 	for (size_t i = 0; i < sizeof(languages) / sizeof(*languages); i++)
-		if (languages[i] && str_is(name, languages[i]->name))
+		if (str_is(name, languages[i]->name))
 			return languages[i];
 	return NULL;
 }

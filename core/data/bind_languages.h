@@ -4,7 +4,7 @@
 
 #include "data/bind.h"
 
-extern const struct bind_language bind_bash __attribute__((weak));
+extern const struct bind_language bind_bash;
 extern const struct bind_language bind_js;
 extern const struct bind_language bind_python;
 extern const struct bind_language bind_none;
