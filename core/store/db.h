@@ -40,6 +40,8 @@ bool store_flush(struct store *store, struct err *err);
 bool store_is_dirty(const struct store *store);
 /* The first error that a write met since the store was opened; writes after it do nothing and return false as well. */
 const struct err *store_error(const struct store *store);
+/* How many rows failed their checksum and were dropped since the store was opened. */
+size_t store_damaged(const struct store *store);
 
 /* Holds a read transaction for a whole plan (no new snapshot a statement). */
 void store_read_begin(struct store *store);

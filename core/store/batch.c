@@ -1,0 +1,177 @@
+/* batch: transactions.  Writes gather in one, reads of a plan share one snapshot; blobs become durable before the rows
+ * that name them.  Single flight is here too.  It knows no table. */
+#include "store/stmt.h"
+
+#include "sys/fs.h"
+#include "sys/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool step_plain(struct store *store, enum stmt_id id, const char *sql, struct err *err)
+{
+	sqlite3_stmt *st = stmt_get(store, id, sql, err);
+	if (!st) {
+		return false;
+	}
+	int rc = sqlite3_step(st);
+	if (rc != SQLITE_DONE) {
+		store_sql_err(store->db, rc, "writing to the store", err);
+	}
+	sqlite3_reset(st);
+	return rc == SQLITE_DONE;
+}
+
+/* Ends a read transaction, whose snapshot would stand in the way of a write. */
+static void end_transaction(struct store *store)
+{
+	if (!sqlite3_get_autocommit(store->db)) {
+		step_plain(store, STMT_COMMIT, "COMMIT", NULL);
+	}
+}
+
+static void resume_reading(struct store *store)
+{
+	if (store->reads > 0 && sqlite3_get_autocommit(store->db)) {
+		step_plain(store, STMT_BEGIN_READ, "BEGIN", NULL);
+	}
+}
+
+static bool copy_err(const struct err *from, struct err *to)
+{
+	err_set(to, from->code, "%s", from->message);
+	if (from->help) {
+		err_help(to, "%s", from->help);
+	}
+	return false;
+}
+
+bool store_write_fail(struct store *store, struct err *own, struct err *err)
+{
+	copy_err(own, err);
+	if (err_is_set(&store->error)) {
+		err_finish(own);
+	} else {
+		store->error = *own;
+		*own = (struct err){0};
+	}
+	if (store->dirty) {
+		for (int i = 0; i < STMT_COUNT; i++) {
+			sqlite3_reset(store->stmts[i]);
+		}
+		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+		store->dirty = false;
+		cas_abandon(store);
+		resume_reading(store);
+	}
+	return false;
+}
+
+bool store_write_begin(struct store *store, struct err *err)
+{
+	if (store->dirty) {
+		return true;
+	}
+	if (err_is_set(&store->error)) {
+		return copy_err(&store->error, err);
+	}
+	struct err own = {0};
+	if (store->mode != STORE_WRITE) {
+		return err_set(err, "E-STORE-READONLY", "the store was opened for reading only");
+	}
+	end_transaction(store);
+	if (!step_plain(store, STMT_BEGIN_WRITE, "BEGIN IMMEDIATE", &own)) {
+		resume_reading(store);
+		return store_write_fail(store, &own, err);
+	}
+	store->dirty = true;
+	return true;
+}
+
+bool store_is_dirty(const struct store *store)
+{
+	return store->dirty;
+}
+
+const struct err *store_error(const struct store *store)
+{
+	return &store->error;
+}
+
+bool store_flush(struct store *store, struct err *err)
+{
+	if (err_is_set(&store->error)) {
+		return copy_err(&store->error, err);
+	}
+	if (!store->dirty) {
+		return true;
+	}
+	struct err own = {0};
+	fs_step("store: flush");
+	if (!cas_settle(store, &own)) {
+		return store_write_fail(store, &own, err);
+	}
+	fs_step("store: before commit");
+	if (!step_plain(store, STMT_COMMIT, "COMMIT", &own)) {
+		return store_write_fail(store, &own, err);
+	}
+	fs_step("store: after commit");
+	store->dirty = false;
+	cas_unlink_doomed(store);
+	resume_reading(store);
+	return true;
+}
+
+void store_read_begin(struct store *store)
+{
+	store->reads++;
+	resume_reading(store);
+}
+
+void store_read_end(struct store *store)
+{
+	if (store->reads > 0 && --store->reads == 0 && !store->dirty) {
+		end_transaction(store);
+	}
+}
+
+/* The byte of the claims file that stands for `what`. */
+static uint64_t claim_offset(const struct digest *what)
+{
+	uint64_t offset = 0;
+	for (int i = 0; i < 8; i++) {
+		offset = offset << 8 | what->bytes[i];
+	}
+	return offset & ((UINT64_C(1) << 62) - 1);
+}
+
+enum claim store_claim(struct store *store, const struct digest *what, struct err *err)
+{
+	if (store->mode != STORE_WRITE) {
+		err_set(err, "E-STORE-READONLY", "the store was opened for reading only");
+		return CLAIM_FAILED;
+	}
+	if (store->claims_fd < 0) {
+		store->claims_fd = openat(
+			store->state_fd, "claims", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (store->claims_fd < 0) {
+			err_sys(err, errno, "E-STORE-SYS", "opening %s/claims", store->state);
+			return CLAIM_FAILED;
+		}
+		fchmod(store->claims_fd, 0600);
+	}
+	switch (lock_try(store->claims_fd, claim_offset(what), err)) {
+	case LOCK_HELD: return CLAIM_HELD;
+	case LOCK_BUSY: return CLAIM_BUSY;
+	default: return CLAIM_FAILED;
+	}
+}
+
+void store_unclaim(struct store *store, const struct digest *what)
+{
+	if (store->claims_fd >= 0) {
+		lock_release(store->claims_fd, claim_offset(what));
+	}
+}

@@ -1,0 +1,24 @@
+/* cas_inner: what the files of cas share with each other and with gc. */
+#ifndef STORE_CAS_INNER_H
+#define STORE_CAS_INNER_H
+
+#include "store/cas.h"
+#include "store/stmt.h"
+
+/* Where the bytes of a blob go, piece by piece. */
+struct cas_sink {
+	bool (*fn)(void *arg, str piece, struct err *err);
+	void *arg;
+};
+/* Only after true was returned have all pieces been verified. */
+bool cas_read(
+	struct store *store, const struct digest *digest, struct cas_sink sink, struct err *err);
+
+bool cas_put_inline(struct store *store, str bytes, const struct digest *digest, struct err *err);
+/* Takes a complete temporary file over. */
+bool cas_put_tmp(struct store *store, struct cas_pending pending, struct err *err);
+
+/* Blobs with a greater seq may have been stored by this process. */
+bool cas_mark(struct store *store, int64_t *out, struct err *err);
+
+#endif

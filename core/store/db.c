@@ -1,0 +1,542 @@
+/* db: opens and closes the store: the directory, the database in it, its settings, and what to do with one that is
+ * newer, damaged or somebody else's.  It knows no table but `meta`. */
+#include "store/db.h"
+
+#include "base/mem.h"
+#include "store/stmt.h"
+#include "sys/clock.h"
+#include "sys/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DB_NAME     "pawl.db"
+#define DAMAGE_MARK "pawl.db.suspect"
+
+enum opened { OPENED, OPENED_NOTHING, OPENED_DAMAGED, OPENED_FAILED };
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0) {
+		close(*fd);
+		*fd = -1;
+	}
+}
+
+static void close_db(struct store *store)
+{
+	for (int i = 0; i < STMT_COUNT; i++) {
+		sqlite3_finalize(store->stmts[i]);
+		store->stmts[i] = NULL;
+	}
+	sqlite3_close(store->db);
+	store->db = NULL;
+}
+
+void store_close(struct store *store)
+{
+	if (!store) {
+		return;
+	}
+	if (store->dirty) {
+		cas_abandon(store);
+	}
+	close_db(store);
+	vec_finish(&store->pending);
+	vec_finish(&store->doomed);
+	close_fd(&store->claims_fd);
+	close_fd(&store->tmp_fd);
+	close_fd(&store->blobs_fd);
+	close_fd(&store->state_fd);
+	close_fd(&store->project_fd);
+	buf_finish(&store->scratch);
+	buf_finish(&store->run_workflow);
+	hash_destroy(store->hash);
+	err_finish(&store->error);
+	explicit_bzero(store->secret, sizeof(store->secret));
+	free(store->project);
+	free(store->state);
+	free(store);
+}
+
+int store_project_fd(const struct store *store)
+{
+	return store->project_fd;
+}
+
+int store_state_fd(const struct store *store)
+{
+	return store->state_fd;
+}
+
+const char *store_project_path(const struct store *store)
+{
+	return store->project;
+}
+
+const char *store_state_path(const struct store *store)
+{
+	return store->state;
+}
+
+const char *store_id(const struct store *store)
+{
+	return store->id;
+}
+
+str store_secret_key(const struct store *store)
+{
+	return str_make((const char *)store->secret, sizeof(store->secret));
+}
+
+size_t store_damaged(const struct store *store)
+{
+	return store->damaged;
+}
+
+void store_mark_damaged(struct store *store)
+{
+	int fd = openat(
+		store->state_fd, DAMAGE_MARK, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	close_fd(&fd);
+}
+
+/* DIRECTORY */
+
+static bool sys_failed(struct err *err, const char *doing, const char *path)
+{
+	int number = errno;
+	const char *code = number == EROFS || number == EACCES || number == EPERM
+	                           ? "E-STORE-READONLY"
+	                   : number == ENOSPC || number == EDQUOT ? "E-STORE-FULL"
+	                                                          : "E-STORE-SYS";
+	return err_sys(err, number, code, "%s %s", doing, path);
+}
+
+/* Makes one directory, whatever the umask; it may be there. */
+static bool make_private(int dirfd, const char *name, const char *shown, struct err *err)
+{
+	if (mkdirat(dirfd, name, 0700) != 0) {
+		return errno == EEXIST || sys_failed(err, "making", shown);
+	}
+	return fchmodat(dirfd, name, 0700, 0) == 0 || sys_failed(err, "making", shown);
+}
+
+/* Opens a directory that must be this user's own and no link; 1, absent: 0, error: -1. */
+static int open_private(int dirfd, const char *name, const char *shown, int *fd, struct err *err)
+{
+	*fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (*fd < 0) {
+		if (errno == ENOENT) {
+			return 0;
+		}
+		if (errno == ELOOP || errno == ENOTDIR) {
+			err_set(err, "E-STORE-OWNER", "%s is a symbolic link or not a directory",
+				shown);
+			err_help(err, "move it away: pawl makes the directory itself");
+			return -1;
+		}
+		sys_failed(err, "opening", shown);
+		return -1;
+	}
+	struct stat st;
+	if (fstat(*fd, &st) != 0) {
+		sys_failed(err, "looking at", shown);
+		return -1;
+	}
+	if (st.st_uid != geteuid()) {
+		err_set(err, "E-STORE-OWNER", "%s belongs to user %u, not to %u who runs pawl",
+			shown, (unsigned)st.st_uid, (unsigned)geteuid());
+		err_help(err, "run pawl as its owner, or remove the directory");
+		return -1;
+	}
+	return 1;
+}
+
+static bool make_directories(struct store *store, struct err *err)
+{
+	if (mkdirat(store->project_fd, ".pawl", 0777) != 0 && errno != EEXIST) {
+		return sys_failed(err, "making .pawl in", store->project);
+	}
+	return make_private(store->project_fd, ".pawl/state", store->state, err);
+}
+
+static bool prepare_state(struct store *store, struct err *err)
+{
+	struct stat st;
+	if (fstat(store->state_fd, &st) == 0 && (st.st_mode & 0777) != 0700 &&
+		fchmod(store->state_fd, 0700) != 0) {
+		return sys_failed(err, "closing to others", store->state);
+	}
+	if (faccessat(store->state_fd, ".gitignore", F_OK, AT_SYMLINK_NOFOLLOW) != 0 &&
+		!fs_write_file(store->state_fd, ".gitignore", STR("*\n"), 0600, false, err)) {
+		return false;
+	}
+	if (!make_private(store->state_fd, "tmp", store->state, err) ||
+		!make_private(store->state_fd, "blobs", store->state, err)) {
+		return false;
+	}
+	if (open_private(store->state_fd, "tmp", store->state, &store->tmp_fd, err) != 1) {
+		return false;
+	}
+	cas_sweep_tmp(store);
+	return true;
+}
+
+/* 1, absent: 0, error: -1. */
+static int open_directories(struct store *store, const char *project, struct err *err)
+{
+	store->project = realpath(project, NULL);
+	if (!store->project) {
+		sys_failed(err, "opening", project);
+		return -1;
+	}
+	struct buf state = {0};
+	buf_printf(&state, "%s%s.pawl/state", store->project,
+		str_is(str_of(store->project), "/") ? "" : "/");
+	store->state = buf_take(&state);
+	store->project_fd = open(store->project, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (store->project_fd < 0) {
+		sys_failed(err, "opening", store->project);
+		return -1;
+	}
+	bool writes = store->mode == STORE_WRITE;
+	int got =
+		open_private(store->project_fd, ".pawl/state", store->state, &store->state_fd, err);
+	if (got == 0 && writes) {
+		got = make_directories(store, err) ? open_private(store->project_fd, ".pawl/state",
+							     store->state, &store->state_fd, err)
+		                                   : -1;
+	}
+	if (got == 1 && writes && !prepare_state(store, err)) {
+		return -1;
+	}
+	if (got == 1 &&
+		open_private(store->state_fd, "blobs", store->state, &store->blobs_fd, err) < 0) {
+		return -1;
+	}
+	return got;
+}
+
+/* DATABASE */
+
+static bool pragma(struct store *store, const char *sql, struct err *err)
+{
+	int rc = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
+	return rc == SQLITE_OK || store_sql_err(store->db, rc, "opening the store", err);
+}
+
+static bool configure(struct store *store, struct err *err)
+{
+	sqlite3 *db = store->db;
+	int on = 1;
+	sqlite3_busy_timeout(db, 10000);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+	/* -wal and -shm stay, so that a reader never has to make them. */
+	sqlite3_file_control(db, NULL, SQLITE_FCNTL_PERSIST_WAL, &on);
+	return pragma(store,
+		"PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON;"
+		"PRAGMA cache_size = -4000; PRAGMA journal_size_limit = 16777216; PRAGMA temp_store = MEMORY",
+		err);
+}
+
+/* The identity of the store; *found false where no process has given it one yet. */
+static bool load_meta(struct store *store, bool *found, struct err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(store->db,
+		"SELECT a.value, b.value FROM meta AS a, meta AS b WHERE a.name = 'id' AND b.name = 'secret'",
+		-1, &st, NULL);
+	*found = false;
+	if (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		str id = column_view(st, 0);
+		str secret = column_view(st, 1);
+		*found = id.len == 32 && secret.len == sizeof(store->secret);
+		if (*found) {
+			memcpy(store->id, id.ptr, id.len);
+			memcpy(store->secret, secret.ptr, secret.len);
+		}
+	}
+	sqlite3_finalize(st);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ||
+	       store_sql_err(store->db, rc, "opening the store", err);
+}
+
+/* Whichever process is first gives the store its identity. */
+static bool make_meta(struct store *store, struct err *err)
+{
+	unsigned char random[16];
+	unsigned char secret[32];
+	hash_random(random, sizeof(random));
+	hash_random(secret, sizeof(secret));
+	struct buf id = {0};
+	buf_add_hex(&id, random, sizeof(random));
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(store->db,
+		"INSERT OR IGNORE INTO meta (name, value) VALUES ('id', ?1), ('secret', ?2)", -1,
+		&st, NULL);
+	if (rc == SQLITE_OK) {
+		stmt_blob(st, 1, buf_str(&id));
+		stmt_blob(st, 2, str_make((const char *)secret, sizeof(secret)));
+		rc = sqlite3_step(st);
+	}
+	sqlite3_finalize(st);
+	buf_finish(&id);
+	explicit_bzero(secret, sizeof(secret));
+	return rc == SQLITE_DONE || store_sql_err(store->db, rc, "making the store", err);
+}
+
+/* Loads the identity, and makes it where this process is the first. */
+static bool identify(struct store *store, struct err *err)
+{
+	bool found = false;
+	if (!load_meta(store, &found, err)) {
+		return false;
+	}
+	if (!found && !(make_meta(store, err) && load_meta(store, &found, err))) {
+		return false;
+	}
+	return found || err_set(err, "E-STORE-DAMAGED", "%s/" DB_NAME " has lost its identity",
+				store->state);
+}
+
+static bool refuse_newer(const struct store *store, int version, struct err *err)
+{
+	err_set(err, "E-STORE-NEWER",
+		"%s/" DB_NAME " was written by a newer pawl (version %d, this one knows %d)",
+		store->state, version, store_version);
+	return err_help(err, "use the newer pawl, or move %s away to begin anew", store->state);
+}
+
+/* WAL answers "wal" on file systems where it then fails; the migration that follows is the write that tries it. */
+static bool set_wal(struct store *store, struct err *err)
+{
+	int rc = SQLITE_BUSY;
+	for (int i = 0; i < 1000 && (rc & 0xff) == SQLITE_BUSY; i++) {
+		/* Two processes that make the same store at once: the switch itself doesn't wait. */
+		if (i > 0) {
+			sqlite3_sleep(5);
+		}
+		rc = sqlite3_exec(store->db, "PRAGMA journal_mode = wal", NULL, NULL, NULL);
+	}
+	return rc == SQLITE_OK || store_sql_err(store->db, rc, "opening the store", err);
+}
+
+static bool upgrade(struct store *store, int version, struct err *err)
+{
+	bool ok = store_migrate(store->db, store_migrations, store_version, err);
+	if (!ok && version == 0 && err && err->code && strcmp(err->code, "E-STORE-SYS") == 0) {
+		err_help(err,
+			"the file system must support shared memory maps and locks (network ones often don't)");
+	}
+	return ok && (version > 0 || fs_sync(store->state_fd, store->state, err));
+}
+
+/* The whole database, after something was found wrong with it before. */
+static bool is_sound(struct store *store)
+{
+	sqlite3_stmt *st = NULL;
+	bool sound = sqlite3_prepare_v2(store->db, "PRAGMA integrity_check(1)", -1, &st, NULL) ==
+	                     SQLITE_OK &&
+	             sqlite3_step(st) == SQLITE_ROW && str_is(column_view(st, 0), "ok");
+	sqlite3_finalize(st);
+	return sound;
+}
+
+static enum opened judge(const struct err *err)
+{
+	return err->code && strcmp(err->code, "E-STORE-DAMAGED") == 0 ? OPENED_DAMAGED
+	                                                              : OPENED_FAILED;
+}
+
+static enum opened open_to_write(struct store *store, struct err *err)
+{
+	struct buf path = {0};
+	buf_printf(&path, "%s/" DB_NAME, store->state);
+	/* Made here and not by SQLite, whose modes depend on the umask; -wal and -shm take theirs from it. */
+	int fd = openat(store->state_fd, DB_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	bool ok = fd >= 0 && fchmod(fd, 0600) == 0;
+	if (!ok) {
+		sys_failed(err, "opening", buf_cstr(&path));
+	}
+	close_fd(&fd);
+	if (ok) {
+		int rc = sqlite3_open_v2(buf_cstr(&path), &store->db,
+			SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW |
+				SQLITE_OPEN_EXRESCODE,
+			NULL);
+		ok = rc == SQLITE_OK || store_sql_err(store->db, rc, "opening the store", err);
+	}
+	buf_finish(&path);
+	int version = 0;
+	ok = ok && configure(store, err) && store_user_version(store->db, &version, err);
+	if (ok && version > store_version) {
+		refuse_newer(store, version, err);
+		return OPENED_FAILED;
+	}
+	ok = ok && set_wal(store, err) &&
+	     (version == store_version || upgrade(store, version, err)) && identify(store, err);
+	if (ok && faccessat(store->state_fd, DAMAGE_MARK, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (!is_sound(store)) {
+			err_set(err, "E-STORE-DAMAGED", "%s/" DB_NAME " is damaged", store->state);
+			return OPENED_DAMAGED;
+		}
+		unlinkat(store->state_fd, DAMAGE_MARK, 0);
+	}
+	return ok ? OPENED : judge(err);
+}
+
+static uint64_t size_of(const struct store *store, const char *name)
+{
+	struct stat st;
+	return fstatat(store->state_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? (uint64_t)st.st_size
+	                                                                     : 0;
+}
+
+/* The path as a URI: what SQLite would take for its own syntax is escaped. */
+static void add_uri(struct buf *uri, const char *path)
+{
+	for (const char *c = path; *c; c++) {
+		if (strchr("%?#", *c)) {
+			buf_printf(uri, "%%%02X", (unsigned)*c);
+		} else {
+			buf_add_char(uri, *c);
+		}
+	}
+}
+
+static enum opened open_to_read(struct store *store, struct err *err)
+{
+	if (size_of(store, DB_NAME) == 0) {
+		return OPENED_NOTHING;
+	}
+	bool has_shm = faccessat(store->state_fd, DB_NAME "-shm", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	bool has_wal = faccessat(store->state_fd, DB_NAME "-wal", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	if (!has_shm && size_of(store, DB_NAME "-wal") > 0) {
+		err_set(err, "E-STORE-READONLY",
+			"%s/" DB_NAME "-shm is missing, so reading would have to write",
+			store->state);
+		err_help(err, "run a command that writes once: pawl gc -n won't do, pawl gc will");
+		return OPENED_FAILED;
+	}
+	struct buf uri = {0};
+	buf_add_z(&uri, "file:");
+	add_uri(&uri, store->state);
+	/* With both files there, SQLite reads the journal without changing either.  Without them nobody has the store open
+	 * (they are never removed while it is), and the database alone is all there is. */
+	buf_printf(&uri, "/" DB_NAME "?mode=ro&%s",
+		has_shm && has_wal ? "readonly_shm=1" : "immutable=1");
+	int rc = sqlite3_open_v2(buf_cstr(&uri), &store->db,
+		SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
+			SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE,
+		NULL);
+	buf_finish(&uri);
+	int version = 0;
+	bool ok = (rc == SQLITE_OK || store_sql_err(store->db, rc, "opening the store", err)) &&
+	          configure(store, err) && store_user_version(store->db, &version, err);
+	if (ok && version == 0) {
+		return OPENED_NOTHING;
+	}
+	if (ok && version > store_version) {
+		refuse_newer(store, version, err);
+		return OPENED_FAILED;
+	}
+	if (ok && version < store_version) {
+		err_set(err, "E-STORE-READONLY",
+			"%s/" DB_NAME " is of an older version and must be migrated first",
+			store->state);
+		err_help(err, "run a command that writes once: pawl gc");
+		return OPENED_FAILED;
+	}
+	bool found = false;
+	ok = ok && load_meta(store, &found, err);
+	return !ok ? judge(err) : found ? OPENED : OPENED_NOTHING;
+}
+
+/* Moves the database out of the way under a name of its own; nothing is removed but the index of its journal. */
+static bool set_aside(struct store *store, struct err *err)
+{
+	close_db(store);
+	struct buf when = {0};
+	clock_add_utc(&when, clock_wall_ms());
+	struct buf name = {0};
+	bool ok = false;
+	for (int i = 0; i < 100 && !ok; i++) {
+		buf_clear(&name);
+		buf_printf(&name, DB_NAME ".damaged-%s", buf_cstr(&when));
+		if (i > 0) {
+			buf_printf(&name, "-%d", i);
+		}
+		ok = renameat2(store->state_fd, DB_NAME, store->state_fd, buf_cstr(&name),
+			     RENAME_NOREPLACE) == 0;
+		if (!ok && errno != EEXIST) {
+			break;
+		}
+	}
+	if (!ok) {
+		sys_failed(err, "setting aside the damaged database in", store->state);
+	} else {
+		struct buf wal = {0};
+		buf_printf(&wal, "%s-wal", buf_cstr(&name));
+		renameat(store->state_fd, DB_NAME "-wal", store->state_fd, buf_cstr(&wal));
+		unlinkat(store->state_fd, DB_NAME "-shm", 0);
+		unlinkat(store->state_fd, DAMAGE_MARK, 0);
+		buf_finish(&wal);
+		err_set(err, "E-STORE-DAMAGED",
+			"the database was damaged; it is kept as %s/%s, and a new one is begun: every node runs again",
+			store->state, buf_cstr(&name));
+		err_help(err, "sqlite3 %s/%s .recover shows what can still be read of it",
+			store->state, buf_cstr(&name));
+		if (err) {
+			err->is_warning = true;
+		}
+	}
+	buf_finish(&name);
+	buf_finish(&when);
+	return ok;
+}
+
+struct store *store_open(const char *project, enum store_mode mode, struct err *err)
+{
+	struct store *store = mem_zalloc(sizeof(*store));
+	store->mode = mode;
+	store->project_fd = store->state_fd = store->blobs_fd = store->tmp_fd = store->claims_fd =
+		-1;
+	store->blob_mark = -1;
+	struct err own = {0};
+	int found = open_directories(store, project, &own);
+	enum opened opened = found == 0 ? OPENED_NOTHING : OPENED_FAILED;
+	if (found == 1) {
+		opened = mode == STORE_WRITE ? open_to_write(store, &own)
+		                             : open_to_read(store, &own);
+	}
+	if (opened == OPENED_DAMAGED && mode == STORE_WRITE) {
+		struct err again = {0};
+		opened = set_aside(store, &own) ? open_to_write(store, &again) : OPENED_FAILED;
+		if (err_is_set(&again)) {
+			err_finish(&own);
+			own = again;
+		}
+	}
+	if (opened != OPENED) {
+		store_close(store);
+		store = NULL;
+	} else {
+		store->hash = hash_create();
+	}
+	if (err && err_is_set(&own)) {
+		err_finish(err);
+		*err = own;
+	} else {
+		err_finish(&own);
+	}
+	return store;
+}

@@ -1,0 +1,15 @@
+/* rows_inner: what gc and store_check need of the families of rows beyond their public headers. */
+#ifndef STORE_ROWS_INNER_H
+#define STORE_ROWS_INNER_H
+
+#include "store/results.h"
+#include "store/runs.h"
+
+/* Removes the row; what it named is left to gc. */
+bool results_remove(struct store *store, int64_t id, struct err *err);
+
+/* Runs that say that they are running, and whether the process that says so is gone. */
+bool runs_running(struct store *store, struct arena *arena, struct run_list *out, struct err *err);
+bool runs_owner_is_gone(const struct run_row *row);
+
+#endif

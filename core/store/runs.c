@@ -1,0 +1,258 @@
+/* runs: the table of runs.  It knows numbers, states and owners; what a run does is the engine's. */
+#include "store/runs.h"
+
+#include "store/cas_inner.h"
+#include "store/rows_inner.h"
+#include "store/stmt.h"
+
+static const char *const run_names[] = {
+	[RUN_RUNNING] = "running",
+	[RUN_PAUSED] = "paused",
+	[RUN_COMPLETED] = "completed",
+	[RUN_FAILED] = "failed",
+	[RUN_CANCELLED] = "cancelled",
+	[RUN_INTERRUPTED] = "interrupted",
+	[RUN_ABANDONED] = "abandoned",
+};
+
+#define RUN_COLUMNS                                                                                            \
+	"attempt, state, workflow, file, source, inputs, arguments, options, continues, parent, parent_node, " \
+	"started_ms, ended_ms, owner_pid, owner_start, owner_boot, error"
+
+static const struct field run_fields[] = {
+	FIELD(INT, run_row, attempt),
+	FIELD(RUN_STATE, run_row, state),
+	FIELD(STR, run_row, workflow),
+	FIELD(STR, run_row, file),
+	FIELD(STR, run_row, source),
+	FIELD(STR, run_row, inputs),
+	FIELD(STR, run_row, arguments),
+	FIELD(STR, run_row, options),
+	FIELD(INT, run_row, continues),
+	FIELD(INT, run_row, parent),
+	FIELD(STR, run_row, parent_node),
+	FIELD(INT, run_row, started_ms),
+	FIELD(INT, run_row, ended_ms),
+	FIELD(INT32, run_row, owner.pid),
+	FIELD(INT, run_row, owner.start),
+	FIELD(STR, run_row, owner_boot),
+	FIELD(STR, run_row, error),
+};
+#define RUN_COUNT ((int)(sizeof(run_fields) / sizeof(run_fields[0])))
+
+const char *run_state_name(enum run_state state)
+{
+	return run_names[state];
+}
+
+bool run_state_parse(str name, enum run_state *out)
+{
+	for (size_t i = 0; i < sizeof(run_names) / sizeof(run_names[0]); i++) {
+		if (str_is(name, run_names[i])) {
+			*out = (enum run_state)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool runs_create(struct store *store, const struct run_row *row, int64_t *id, struct err *err)
+{
+	int64_t mark;
+	if (!store_write_begin(store, err) || !cas_mark(store, &mark, err)) {
+		return false;
+	}
+	sqlite3_stmt *st = stmt_get(store, STMT_RUN_ADD,
+		"INSERT INTO run (" RUN_COLUMNS ", blob_mark) "
+		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+		err);
+	if (!st) {
+		return false;
+	}
+	fields_bind(st, 1, FIELDS(run_fields), row);
+	stmt_int(st, RUN_COUNT + 1, mark);
+	if (!stmt_run(store, st, err)) {
+		return false;
+	}
+	*id = sqlite3_last_insert_rowid(store->db);
+	/* The number is told to people: it is durable first.  This is also where an unwritable store shows. */
+	return store_flush(store, err);
+}
+
+bool runs_update(struct store *store, const struct run_row *row, struct err *err)
+{
+	if (!store_write_begin(store, err)) {
+		return false;
+	}
+	sqlite3_stmt *st = stmt_get(store, STMT_RUN_UPDATE,
+		"UPDATE run SET (" RUN_COLUMNS ") = "
+		"(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) WHERE id = ?18",
+		err);
+	if (!st) {
+		return false;
+	}
+	fields_bind(st, 1, FIELDS(run_fields), row);
+	stmt_int(st, RUN_COUNT + 1, row->id);
+	if (!stmt_run(store, st, err)) {
+		return false;
+	}
+	if (sqlite3_changes(store->db) == 0) {
+		return err_set(err, "E-STORE-RUN", "there is no run %lld", (long long)row->id);
+	}
+	return true;
+}
+
+static bool read_run(sqlite3_stmt *st, struct run_row *out, struct arena *arena, struct err *err)
+{
+	*out = (struct run_row){.id = sqlite3_column_int64(st, 0)};
+	return fields_read(st, 1, FIELDS(run_fields), out, arena) ||
+	       err_set(err, "E-STORE-DAMAGED", "the row of run %lld is damaged",
+		       (long long)out->id);
+}
+
+bool runs_get(struct store *store, struct arena *arena, int64_t id, struct run_row *out,
+	bool *found, struct err *err)
+{
+	*found = false;
+	sqlite3_stmt *st = stmt_get(
+		store, STMT_RUN_GET, "SELECT id, " RUN_COLUMNS " FROM run WHERE id = ?1", err);
+	if (!st) {
+		return false;
+	}
+	stmt_int(st, 1, id);
+	int got = stmt_row(store, st, err);
+	if (got <= 0) {
+		return got == 0;
+	}
+	*found = read_run(st, out, arena, err);
+	stmt_done(st);
+	return *found;
+}
+
+static struct run_row *list_push(struct arena *arena, struct run_list *list, size_t *cap)
+{
+	if (list->len == *cap) {
+		size_t next = *cap ? *cap * 2 : 16;
+		struct run_row *grown = arena_array(arena, struct run_row, next);
+		if (list->len > 0) {
+			memcpy(grown, list->ptr, list->len * sizeof(*grown));
+		}
+		list->ptr = grown;
+		*cap = next;
+	}
+	return &list->ptr[list->len++];
+}
+
+bool runs_list(struct store *store, struct arena *arena, str workflow, size_t limit, bool children,
+	struct run_list *out, struct err *err)
+{
+	*out = (struct run_list){0};
+	sqlite3_stmt *st =
+		workflow.len > 0
+			? stmt_get(store, STMT_RUN_LIST_OF,
+				  "SELECT id, " RUN_COLUMNS
+				  " FROM run WHERE (parent = 0 OR ?2) AND workflow = ?3 "
+				  "ORDER BY id DESC LIMIT ?1",
+				  err)
+			: stmt_get(store, STMT_RUN_LIST,
+				  "SELECT id, " RUN_COLUMNS
+				  " FROM run WHERE parent = 0 OR ?2 ORDER BY id DESC LIMIT ?1",
+				  err);
+	if (!st) {
+		return false;
+	}
+	stmt_int(st, 1, limit > 0 && limit < INT64_MAX ? (int64_t)limit : -1);
+	stmt_int(st, 2, children);
+	if (workflow.len > 0) {
+		stmt_str(st, 3, workflow);
+	}
+	size_t cap = 0;
+	int got;
+	while ((got = stmt_row(store, st, err)) == 1) {
+		if (!read_run(st, list_push(arena, out, &cap), arena, err)) {
+			stmt_done(st);
+			return false;
+		}
+	}
+	return got == 0;
+}
+
+static bool interrupt(
+	struct store *store, const struct run_row *row, bool *changed, struct err *err)
+{
+	if (!store_write_begin(store, err)) {
+		return false;
+	}
+	/* Only what was looked at: a resume may have taken the run over since. */
+	sqlite3_stmt *st = stmt_get(store, STMT_RUN_INTERRUPT,
+		"UPDATE run SET state = 'interrupted', ended_ms = max(started_ms, ifnull("
+		"(SELECT max(ended_ms) FROM node WHERE node.run = run.id), 0)) "
+		"WHERE id = ?1 AND state = 'running' AND owner_pid = ?2 AND owner_start = ?3 AND owner_boot = ?4",
+		err);
+	if (!st) {
+		return false;
+	}
+	stmt_int(st, 1, row->id);
+	stmt_int(st, 2, row->owner.pid);
+	stmt_int(st, 3, (int64_t)row->owner.start);
+	stmt_str(st, 4, row->owner_boot);
+	if (!stmt_run(store, st, err)) {
+		return false;
+	}
+	*changed = sqlite3_changes(store->db) > 0;
+	return true;
+}
+
+bool runs_owner_is_gone(const struct run_row *row)
+{
+	str boot = proc_boot_id();
+	if (boot.len > 0 && row->owner_boot.len > 0 && !str_eq(boot, row->owner_boot)) {
+		return true;
+	}
+	return !proc_is_alive(row->owner);
+}
+
+bool runs_running(struct store *store, struct arena *arena, struct run_list *out, struct err *err)
+{
+	*out = (struct run_list){0};
+	sqlite3_stmt *st = stmt_get(store, STMT_RUN_RUNNING,
+		"SELECT id, " RUN_COLUMNS " FROM run WHERE state = 'running' ORDER BY id", err);
+	if (!st) {
+		return false;
+	}
+	size_t cap = 0;
+	int got;
+	while ((got = stmt_row(store, st, err)) == 1) {
+		if (!read_run(st, list_push(arena, out, &cap), arena, err)) {
+			stmt_done(st);
+			return false;
+		}
+	}
+	return got == 0;
+}
+
+bool runs_reconcile(
+	struct store *store, struct arena *arena, int64_t **ids, size_t *count, struct err *err)
+{
+	struct run_list running;
+	*ids = NULL;
+	*count = 0;
+	if (!runs_running(store, arena, &running, err)) {
+		return false;
+	}
+	*ids = arena_array(arena, int64_t, running.len + 1);
+	for (size_t i = 0; i < running.len; i++) {
+		const struct run_row *row = &running.ptr[i];
+		bool changed = true;
+		if (!runs_owner_is_gone(row)) {
+			continue;
+		}
+		if (store->mode == STORE_WRITE && !interrupt(store, row, &changed, err)) {
+			return false;
+		}
+		if (changed) {
+			(*ids)[(*count)++] = row->id;
+		}
+	}
+	return true;
+}
