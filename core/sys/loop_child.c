@@ -313,12 +313,15 @@ static void step_draining(struct world_proc *child, uint64_t now)
 	bool drained = drain(child);
 	struct sweep_count count = sweep_count(child->loop, child);
 	bool ended = at_end(child);
+	/* Who ends by himself closes the pipe a moment before he is gone. */
+	if (ended && child->closed_us == 0)
+		child->closed_us = now;
 	bool is_sure = count.unsure == 0 || now >= child->ended_us + UNSURE_US;
 	if (drained && count.mine == 0 && is_sure && (ended || count.unknown + count.unsure == 0)) {
 		finish(child);
 		return;
 	}
-	uint64_t deadline = child->ended_us + (ended ? DETACHED_US : DRAIN_US);
+	uint64_t deadline = ended ? child->closed_us + DETACHED_US : child->ended_us + DRAIN_US;
 	if (count.mine == 0 && !is_sure && ended)
 		deadline = child->ended_us + UNSURE_US;
 	if (child->stopping && count.mine > 0)

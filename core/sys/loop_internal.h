@@ -108,6 +108,7 @@ struct world_proc {
 
 	uint64_t started_us;
 	uint64_t ended_us;
+	uint64_t closed_us;   /* when its streams were found at their end, after ended_us; 0: not yet */
 	uint64_t deadline_us; /* draining: until when; ending: the next pass */
 	uint64_t kill_us;     /* from here on SIGKILL */
 	struct world_timer *tick;

@@ -162,7 +162,8 @@ static bool is_anothers(struct loop *loop, const struct world_proc *child, int32
 static enum owner owner_of(struct loop *loop, const struct world_proc *child, int32_t pid)
 {
 	struct proc_stat stat;
-	if (!proc_read_stat(pid, &stat) || !proc_stat_is_live(&stat))
+	/* A zombie counts until it is reaped: its SIGCHLD is on the way. */
+	if (!proc_read_stat(pid, &stat))
 		return OWNER_NOBODY;
 	if (stat.pgrp == child->pid || was_told(child, stat.id))
 		return OWNER_MINE;

@@ -55,8 +55,10 @@ bool proc_read_stat(int32_t pid, struct proc_stat *out)
 	char *next = NULL;
 	out->ppid = (int32_t)strtol(at + 3, &next, 10);
 	out->pgrp = (int32_t)strtol(next, &next, 10);
-	for (int field = 6; field <= 21; field++)
+	for (int field = 6; field <= 19; field++)
 		(void)strtoll(next, &next, 10);
+	out->threads = (int32_t)strtol(next, &next, 10);
+	(void)strtoll(next, &next, 10);
 	out->id.start = strtoull(next, &next, 10);
 	return true;
 }

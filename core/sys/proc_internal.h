@@ -10,6 +10,7 @@ struct proc_stat {
 	struct proc_id id;
 	int32_t ppid;
 	int32_t pgrp;
+	int32_t threads;
 	char state;     /* R, S, D, T, t, Z, X, ... */
 	bool is_marked; /* for the caller's use */
 };
@@ -21,10 +22,10 @@ struct proc_table {
 /* False where there is no such process. */
 bool proc_read_stat(int32_t pid, struct proc_stat *out);
 
-/* Neither a zombie nor on the way out of the process table. */
+/* Neither dead nor a zombie.  Where only the first thread has ended, the others go on. */
 static inline bool proc_stat_is_live(const struct proc_stat *stat)
 {
-	return stat->state != 'Z' && stat->state != 'X' && stat->state != 'x';
+	return (stat->state != 'Z' || stat->threads > 1) && stat->state != 'X' && stat->state != 'x';
 }
 
 /* Replaces the content with every process that there is, by number. */
