@@ -13,6 +13,7 @@
 /* ---- node types --------------------------------------------------------------------------------------------------- */
 
 struct types;
+struct schema;
 
 struct types_options {
 	const char *const *paths; /* --plugin-path, in order; NULL-terminated, may be NULL */
@@ -28,8 +29,10 @@ struct plug_type {
 	const pawl_type *type;
 	const pawl_plugin *plugin;
 	str keyword;
-	const char *path;           /* of the .so */
-	const struct value *schema; /* parsed pawl_type.schema; NULL: none */
+	const char *path;             /* of the .so */
+	const char *dir;              /* that it stands in */
+	const struct value *schema;   /* parsed pawl_type.schema; NULL: none */
+	const struct schema *checker; /* the same, compiled; NULL: none */
 };
 
 struct types *types_create(const struct types_options *options);
