@@ -37,7 +37,6 @@ static bool take_exponent(str text, size_t *at, int64_t *out)
 	return true;
 }
 
-/* The digit at i of those that count. */
 static int digit_at(const struct decimal *number, size_t i)
 {
 	i += number->skip;
@@ -105,6 +104,11 @@ static int cmp_magnitude(const struct decimal *a, const struct decimal *b)
 			return x < y ? -1 : 1;
 	}
 	return (a->digits > b->digits) - (a->digits < b->digits);
+}
+
+int decimal_digit(const struct decimal *number, size_t i)
+{
+	return i < number->digits ? digit_at(number, i) : 0;
 }
 
 int decimal_cmp(const struct decimal *a, const struct decimal *b)

@@ -22,6 +22,9 @@ struct decimal {
  * is past 10^15 either way. */
 bool decimal_parse(str text, struct decimal *out);
 
+/* The digit at i of those that count; 0 behind the last. */
+int decimal_digit(const struct decimal *number, size_t i);
+
 /* <0, 0, >0 */
 int decimal_cmp(const struct decimal *a, const struct decimal *b);
 

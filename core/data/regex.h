@@ -15,7 +15,7 @@
 #define REGEX_MAX_PATTERN 65536     /* bytes */
 #define REGEX_MAX_PROGRAM 10000     /* instructions, after {m,n} is written out */
 #define REGEX_MAX_DEPTH   100       /* groups in groups */
-#define REGEX_MAX_STEPS   500000000 /* in one match: some seconds */
+#define REGEX_MAX_STEPS 200000000 /* in one match: about a second */
 
 struct regex; /* lives in the arena that it was compiled into */
 

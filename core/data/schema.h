@@ -18,8 +18,8 @@ const struct schema *schema_compile(
 
 /* Checks a value.  Each violation is one diag: code E-SCHEMA-MISMATCH, place of the offending value (in `file`), message
  * "items.0.name: is a number, not a string".  True where there is none.  At most `max` are reported (0: all). */
-bool schema_check(const struct schema *schema, const struct value *value, const char *file, size_t max,
-	struct diags *diags);
+bool schema_check(const struct schema *schema, const struct value *value, const char *file,
+	size_t max, struct diags *diags);
 
 /* Whether a path such as "a.b.0" may be absent by this schema (declared, not required), for `when` and references: an
  * optional field that is not there reads as empty. */
