@@ -149,11 +149,10 @@ static bool part_matches(str pattern, str name)
 	}
 }
 
-/* `**` may stand for no directory at all, except as the last part, which wants a name. */
+/* `**` may stand for no directory at all.  Behind the last part is a bit that no name is compared with. */
 static uint64_t closure(const struct pattern *p, uint64_t set)
 {
-	uint64_t last = (uint64_t)1 << (p->len - 1);
-	return set | (set & p->deep & ~last) << 1;
+	return set | (set & p->deep) << 1;
 }
 
 /* Compares a name with the parts of `set`.  Gives the parts that its entries are to be compared with, of those through

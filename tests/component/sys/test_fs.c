@@ -128,7 +128,19 @@ static void test_stat(void **state)
 		{"/etc", FS_ERROR, 0, FS_ERROR, 0},
 		{"nothing", FS_ABSENT, 0, FS_ABSENT, 0},
 		{"no/such", FS_ABSENT, 0, FS_ABSENT, 0},
+		{"no/such", FS_ABSENT, 0, FS_ABSENT, 0},
+		{"file/under", FS_ABSENT, 0, FS_ABSENT, 0},
+		{"sub/none", FS_ABSENT, 0, FS_ABSENT, 0},
+		{"sub/deep/", FS_FOUND, S_IFDIR, FS_FOUND, S_IFDIR},
+		{"sub/deep/..", FS_FOUND, S_IFDIR, FS_FOUND, S_IFDIR},
+		{"sub/..", FS_FOUND, S_IFDIR, FS_FOUND, S_IFDIR},
+		{"sub/../..", FS_ERROR, 0, FS_ERROR, 0},
+		{"sub/../../outside/secret", FS_ERROR, 0, FS_ERROR, 0},
+		{"sub/deep/.", FS_FOUND, S_IFDIR, FS_FOUND, S_IFDIR},
+		{"sub/../file", FS_FOUND, S_IFREG, FS_FOUND, S_IFREG},
+		{"loop/x", FS_ERROR, 0, FS_ERROR, 0},
 	};
+	struct fs_look *look = fs_look_create(room->project);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct err err = {0};
 		struct fs_stat st = {0};
@@ -137,6 +149,14 @@ static void test_stat(void **state)
 		assert_int_equal(st.mode & S_IFMT, cases[i].stat_type);
 		assert_int_equal(err_is_set(&err), cases[i].stat == FS_ERROR);
 		err_finish(&err);
+		for (int round = 0; round < 2; round++) {
+			st = (struct fs_stat){0};
+			if (fs_look_at(look, cases[i].path, &st, &err) != cases[i].stat)
+				fail_msg("look at %s", cases[i].path);
+			assert_int_equal(st.mode & S_IFMT, cases[i].stat_type);
+			assert_int_equal(err_is_set(&err), cases[i].stat == FS_ERROR);
+			err_finish(&err);
+		}
 		st = (struct fs_stat){0};
 		if (fs_lstat_at(room->project, cases[i].path, &st, &err) != cases[i].lstat)
 			fail_msg("lstat of %s", cases[i].path);
@@ -144,6 +164,8 @@ static void test_stat(void **state)
 		assert_int_equal(err_is_set(&err), cases[i].lstat == FS_ERROR);
 		err_finish(&err);
 	}
+	fs_look_destroy(look);
+	fs_look_destroy(NULL);
 	struct fs_stat st;
 	struct stat expected;
 	assert_int_equal(fs_stat_at(room->project, "sub/deep/leaf", &st, NULL), FS_FOUND);
@@ -156,6 +178,31 @@ static void test_stat(void **state)
 		st.mtime_ns, expected.st_mtim.tv_sec * 1000000000L + expected.st_mtim.tv_nsec);
 	assert_int_equal(
 		st.ctime_ns, expected.st_ctim.tv_sec * 1000000000L + expected.st_ctim.tv_nsec);
+}
+
+/* More directories than are kept open. */
+static void test_look_at_many(void **state)
+{
+	struct room *room = *state;
+	for (int i = 0; i < 300; i++) {
+		char name[32];
+		snprintf(name, sizeof(name), "d%d", i);
+		room_dir(room, name);
+		snprintf(name, sizeof(name), "d%d/f", i);
+		room_file(room, name, name);
+	}
+	struct fs_look *look = fs_look_create(room->fd);
+	for (int i = 0; i < 900; i++) {
+		char name[32];
+		struct fs_stat st;
+		struct fs_stat expected;
+		snprintf(name, sizeof(name), "d%d/f", i * 7 % 300);
+		assert_int_equal(fs_look_at(look, name, &st, NULL), FS_FOUND);
+		assert_int_equal(fs_stat_at(room->fd, name, &expected, NULL), FS_FOUND);
+		assert_int_equal(st.ino, expected.ino);
+		assert_int_equal(st.size, strlen(name));
+	}
+	fs_look_destroy(look);
 }
 
 static void test_sockets_and_devices(void **state)
@@ -344,6 +391,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		room_test(test_reach),
 		room_test(test_stat),
+		room_test(test_look_at_many),
 		room_test(test_sockets_and_devices),
 		room_test(test_absolute_paths_of_the_program),
 		room_test(test_read_limit),
