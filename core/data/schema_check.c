@@ -231,13 +231,14 @@ static bool check_size(struct schema_run *run, const struct schema_count bounds[
 	const char *what, const struct schema_where *where, const struct value *value)
 {
 	size_t count = value->kind == VALUE_MAP ? value->as.map.count : value->as.list.count;
+	const char *s = count == 1 ? "" : "s";
 
 	if (bounds[0].is_set && count < bounds[0].number)
 		return schema_mismatch(run, where, value, "has %zu %s%s, fewer than %llu", count,
-			what, count == 1 ? "" : "s", (unsigned long long)bounds[0].number);
+			what, s, (unsigned long long)bounds[0].number);
 	if (bounds[1].is_set && count > bounds[1].number)
 		return schema_mismatch(run, where, value, "has %zu %s%s, more than %llu", count,
-			what, (unsigned long long)bounds[1].number);
+			what, s, (unsigned long long)bounds[1].number);
 	return true;
 }
 
