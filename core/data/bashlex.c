@@ -138,7 +138,8 @@ static void check_names(struct bashlex *lx)
 static void check_broken(struct bashlex *lx)
 {
 	struct ref ref;
-	for (size_t at = lx->copied; lx->broken && ref_next(lx->body, &at, &ref);) {
+	size_t from = lx->broken_at < lx->copied ? lx->broken_at : lx->copied;
+	for (size_t at = from; lx->broken && ref_next(lx->body, &at, &ref);) {
 		if (!bind_wants(lx->names, &ref))
 			continue;
 		lx->failed = true;

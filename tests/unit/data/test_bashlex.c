@@ -232,12 +232,254 @@ static void lists_files_and_programs(void **state)
 	buf_finish(&out);
 }
 
+/* The body with the edits that were offered. */
+static void apply_fixes(struct buf *out, str body, const struct bind_result *result)
+{
+	size_t done = 0;
+	while (done < body.len) {
+		const struct bind_fix *next = NULL;
+		for (size_t i = 0; i < result->fixes.len; i++)
+			if (result->fixes.ptr[i].start >= done &&
+				(!next || result->fixes.ptr[i].start < next->start))
+				next = &result->fixes.ptr[i];
+		buf_add(out, str_slice(body, done, next ? next->start : body.len));
+		if (next)
+			buf_add(out, next->text);
+		done = next ? next->end : body.len;
+	}
+	buf_cstr(out);
+}
+
+static void refuses_with_place_and_fix(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *body;
+		const char *code;
+		uint32_t line;
+		uint32_t col;
+		const char *help; /* is part of the help */
+		const char
+			*fixed; /* the whole body after the edits, or NULL where none is offered */
+	} cases[] = {
+		{"echo '$n.output'", "E-REF-QUOTED", 10, 11, "write: echo \"$n.output\"",
+			"echo \"$n.output\""},
+		{"a\n  echo 'x ${n.output.y} z'", "E-REF-QUOTED", 11, 15,
+			"write: echo 'x '\"${n.output.y}\"' z'",
+			"a\n  echo 'x '\"${n.output.y}\"' z'"},
+		{"echo $'$n.output'", "E-REF-QUOTED", 10, 12, "write: echo \"$n.output\"",
+			"echo \"$n.output\""},
+		{"echo $'a\\'\\t$n.output\\n'", "E-REF-QUOTED", 10, 17,
+			"write: ", "echo $'a\\'\\t'\"$n.output\"$'\\n'"},
+		{"echo \"${x#'$n.output'}\"", "E-REF-QUOTED", 10, 16,
+			"write: ", "echo \"${x#\"$n.output\"}\""},
+		{"cat <<'E'\n$n.output\nE", "E-REF-QUOTED", 11, 5, "write: cat <<E   (", NULL},
+		{"cat <<-\\E\n\t$n.output\n\tE", "E-REF-QUOTED", 11, 6, "write: cat <<-E   (",
+			NULL},
+		{"cat <<$n.output\nx\n$n.output", "E-REF-CONTEXT", 10, 11, "copy it first", NULL},
+		{"x=`cat $n.output`", "E-REF-CONTEXT", 10, 12, "write: x=$(cat $n.output)",
+			"x=$(cat $n.output)"},
+		{"x=\"`a \\`b $n.output\\``\"", "E-REF-CONTEXT", 10, 15, "write $(...) instead",
+			NULL},
+		{"echo $(( $n.output + 1 ))", "E-REF-ARITHMETIC", 10, 14,
+			"v=$n.output; [[ $v =~ ^-?(0|[1-9][0-9]*)$ ]] || exit 65\nthen write: echo $(( $v + 1 ))",
+			NULL},
+		{"echo $[$n.output]", "E-REF-ARITHMETIC", 10, 12, "then write: echo $[$v]", NULL},
+		{"(( x > $n.output ))", "E-REF-ARITHMETIC", 10, 12, "then write: (( x > $v ))",
+			NULL},
+		{"for ((i=$n.output; i; i--)); do a; done", "E-REF-ARITHMETIC", 10, 13, "i=$v;",
+			NULL},
+		{"echo \"${x:$n.output:2}\"", "E-REF-ARITHMETIC", 10, 15, "${x:$v:2}", NULL},
+		{"echo ${x: -1:$n.output}", "E-REF-ARITHMETIC", 10, 18, "${x: -1:$v}", NULL},
+		{"echo ${a[$n.output]}", "E-REF-ARITHMETIC", 10, 14, "${a[$v]}", NULL},
+		{"echo ${a[\"${x:-$n.output}\"]}", "E-REF-ARITHMETIC", 10, 20, "", NULL},
+		{"a[$n.output]=1", "E-REF-ARITHMETIC", 10, 7, "a[$v]=1", NULL},
+		{"a=([$n.output]=1)", "E-REF-ARITHMETIC", 10, 9, "a=([$v]=1)", NULL},
+		{"[[ $n.output -eq 1 ]]", "E-REF-ARITHMETIC", 10, 8, "write: [ $n.output -eq 1 ]",
+			"[ $n.output -eq 1 ]"},
+		{"[[ 1 -lt $n.output ]]", "E-REF-ARITHMETIC", 10, 14, "write: [ 1 -lt $n.output ]",
+			"[ 1 -lt $n.output ]"},
+		{"[[ $x -ge $n.output ]]", "E-REF-ARITHMETIC", 10, 15,
+			"then write: [[ $x -ge $v ]]", NULL},
+		{"[[ -v $n.output ]]", "E-REF-ARITHMETIC", 10, 11, "", NULL},
+		{"echo ${n.output%.txt}", "E-REF-CONTEXT", 10, 10,
+			"v=$n.output\nthen write: echo ${v%.txt}", NULL},
+		{"echo \"${n.output:-x}\"", "E-REF-CONTEXT", 10, 11, "then write: echo \"${v:-x}\"",
+			NULL},
+		{"echo ${!$n.output} ", "E-REF-CONTEXT", 10, 13, "", NULL},
+		{"echo ${#$n.output}", "E-REF-CONTEXT", 10, 13, "then write: echo ${#v}", NULL},
+		{"echo \"${x:-'$(a) $n.output'}\"", "E-REF-CONTEXT", 10, 22, "v=$n.output", NULL},
+		{"for $n.output in a; do b; done", "E-REF-CONTEXT", 10, 9, "", NULL},
+		{"$n.output --all", "E-REF-COMMAND", 10, 5, "case $n.output in", NULL},
+		{"a | \"$n.output\"", "E-REF-COMMAND", 10, 10, "case $n.output in", NULL},
+		{"if ./bin/$n.output; then a; fi", "E-REF-COMMAND", 10, 14, "case", NULL},
+		{"X=1 exec $n.output", "E-REF-COMMAND", 10, 14, "case", NULL},
+		{"x=$(env Y=2 $n.output)", "E-REF-COMMAND", 10, 17, "case", NULL},
+		{"printf $n.output", "E-REF-BUILTIN", 10, 12, "write: printf '%s' \"$n.output\"",
+			"printf '%s' \"$n.output\""},
+		{"printf \"a $n.output\\n\"", "E-REF-BUILTIN", 10, 15,
+			"write: printf \"a %s\\n\" \"$n.output\"",
+			"printf \"a %s\\n\" \"$n.output\""},
+		{"printf -- \"%d $n.output\" 1", "E-REF-BUILTIN", 10, 19, "put %s into the format",
+			NULL},
+		{"printf -v $n.output x", "E-REF-BUILTIN", 10, 15, "", NULL},
+		{"read -r $n.output", "E-REF-BUILTIN", 10, 13, "", NULL},
+		{"read -a $n.output", "E-REF-BUILTIN", 10, 13, "", NULL},
+		{"mapfile -C $n.output x", "E-REF-BUILTIN", 10, 16, "", NULL},
+		{"let x=$n.output", "E-REF-BUILTIN", 10, 11, "", NULL},
+		{"unset \"m[$n.output]\"", "E-REF-BUILTIN", 10, 14, "", NULL},
+		{"test -v $n.output", "E-REF-BUILTIN", 10, 13, "", NULL},
+		{"[ -v \"$n.output\" ]", "E-REF-BUILTIN", 10, 11, "", NULL},
+		{"[ $n.output $m.output ]", "E-REF-BUILTIN", 10, 17, "", NULL},
+		{"declare -i x=$n.output", "E-REF-BUILTIN", 10, 18, "v=$n.output", NULL},
+		{"declare -a x=$n.output", "E-REF-BUILTIN", 10, 18, "v=$n.output", NULL},
+		{"declare $n.output", "E-REF-BUILTIN", 10, 13, "v=$n.output", NULL},
+		{"local -n x=$n.output", "E-REF-BUILTIN", 10, 16, "v=$n.output", NULL},
+		{"x=$n.output; declare -i x", "E-REF-BUILTIN", 10, 7, "not declared with -i", NULL},
+		{"x=(); declare x=$n.output", "E-REF-BUILTIN", 10, 21, "v=$n.output", NULL},
+		{"PAWL_REF_9=1; echo $n.output", "E-REF-RESERVED", 10, 5, "another name", NULL},
+		{"echo \"a\necho $n.output", "E-REF-SYNTAX", 10, 10, "bash -n", NULL},
+		{"echo $n.output 'a\n$n.output", "E-REF-SYNTAX", 10, 20, "bash -n", NULL},
+		{"x=$(cat <<E)\n$n.output\nE", "E-REF-SYNTAX", 10, 9, "bash -n", NULL},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct bind_result result = {0};
+		struct diags diags = {0};
+		if (bind(cases[i].body, &result, &diags) || diags.list.len == 0)
+			fail_msg("%s\nis accepted", cases[i].body);
+		const struct err *err = &diags.list.ptr[0];
+		if (diags.list.len != 1 || strcmp(err->code, cases[i].code) != 0 || !err->help ||
+			!strstr(err->help, cases[i].help) || err->at.line != cases[i].line ||
+			err->at.col != cases[i].col || err->at.len == 0)
+			fail_msg("%s\n%zu errors, the first: %s %u:%u %s\nhelp: %s", cases[i].body,
+				diags.list.len, err->code, err->at.line, err->at.col, err->message,
+				err->help ? err->help : "none");
+		assert_string_equal(err->at.file, "w.yaml");
+		if ((result.fixes.len != 0) != (cases[i].fixed != NULL))
+			fail_msg("%s\nhas %zu edits", cases[i].body, result.fixes.len);
+		if (cases[i].fixed) {
+			struct buf fixed = {0};
+			struct bind_result again = {0};
+			apply_fixes(&fixed, str_of(cases[i].body), &result);
+			assert_string_equal(fixed.ptr, cases[i].fixed);
+			assert_true(bind(fixed.ptr, &again, &diags));
+			bind_finish(&again);
+			buf_finish(&fixed);
+		}
+		bind_finish(&result);
+		diags_finish(&diags);
+	}
+}
+
+static void warns_where_a_value_becomes_code(void **state)
+{
+	(void)state;
+	static const char *const cases[][2] = {
+		{"eval \"x=$n.output\"", "eval"},
+		{"trap \"rm $n.output\" EXIT", "trap"},
+		{"bash -c \"echo $n.output\"", "bash -c 'CODE WITH \"$1\"' bash \"$n.output\""},
+		{"sudo -u x /bin/sh -ec \"echo $n.output\"", "bash -c 'CODE WITH"},
+		{"find . -exec bash -c \"$n.output\" \\;", "bash -c 'CODE WITH"},
+		{"ssh host \"ls $n.output\"", "printf -v quoted %q \"$n.output\""},
+		{"python3 -c \"print('$n.output')\"", "sys.argv"},
+		{"node -e \"x($n.output)\"", "process.argv"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct bind_result result = {0};
+		struct diags diags = {0};
+		assert_true(bind(cases[i][0], &result, &diags));
+		if (diags.list.len != 1 || !diags.list.ptr[0].is_warning)
+			fail_msg("%s\nhas no warning", cases[i][0]);
+		assert_string_equal(diags.list.ptr[0].code, "E-REF-CODE");
+		if (!strstr(diags.list.ptr[0].help, cases[i][1]) &&
+			!strstr(diags.list.ptr[0].message, cases[i][1]))
+			fail_msg("%s\nhas the help: %s", cases[i][0], diags.list.ptr[0].help);
+		bind_finish(&result);
+		diags_finish(&diags);
+	}
+}
+
+static void add_times(struct buf *out, const char *text, size_t times)
+{
+	for (size_t i = 0; i < times; i++)
+		buf_add_z(out, text);
+}
+
+static void nesting_has_a_limit(void **state)
+{
+	(void)state;
+	static const char *const pairs[][2] = {
+		{"$(a ", ")"}, {"( ", ")"}, {"${x:-", "}"}, {"\"${x:-", "}\""}, {"@(", ")"}};
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
+		for (size_t depth = 90; depth <= 100000; depth += 99910) {
+			struct buf body = {0};
+			struct bind_result result = {0};
+			struct diags diags = {0};
+			buf_add_z(&body, i == 1 ? "" : "a ");
+			add_times(&body, pairs[i][0], depth);
+			buf_add_z(&body, "echo $n.output");
+			add_times(&body, pairs[i][1], depth);
+			bool ok = bind(buf_cstr(&body), &result, &diags);
+			if (ok != (depth == 90))
+				fail_msg("%s %zu deep: %s", pairs[i][0], depth,
+					ok ? "accepted" : "refused");
+			if (!ok)
+				assert_string_equal(diags.list.ptr[0].code, "E-REF-SYNTAX");
+			bind_finish(&result);
+			diags_finish(&diags);
+			buf_finish(&body);
+		}
+	}
+}
+
+static void bodies_without_references_stay_as_they_are(void **state)
+{
+	(void)state;
+	static const char *const bodies[] = {"echo 'unclosed", "echo \"$(", "((", "<<", "<<E",
+		"case", "a $no.output `", "${", "${x[", "[[", "x=(", "$'", "f()", "esac ) ;; }",
+		"\\", "$(cat <<E)\nE"};
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
+		struct bind_result result = {0};
+		struct diags diags = {0};
+		assert_true(bind(bodies[i], &result, &diags));
+		assert_int_equal(diags.list.len, 0);
+		assert_true(str_is(buf_str(&result.text), bodies[i]));
+		bind_finish(&result);
+		diags_finish(&diags);
+	}
+}
+
+static void unbound_languages_name_with(void **state)
+{
+	(void)state;
+	struct bind_result result = {0};
+	struct diags diags = {0};
+	const struct bind_language *none = bind_find(STR("none"));
+	str body = STR("puts \"\\$n.output $no.output $RUN_ID\"\nputs $n.output");
+	assert_null(bind_find(STR("cobol")));
+	assert_null(none->prelude);
+	assert_false(none->bind(body, &names, (struct place){0}, &result, &diags));
+	assert_true(str_eq(buf_str(&result.text), body));
+	assert_int_equal(diags.list.len, 1);
+	assert_string_equal(diags.list.ptr[0].code, "E-REF-LANGUAGE");
+	assert_non_null(strstr(diags.list.ptr[0].help, "with:"));
+	assert_int_equal(diags.list.ptr[0].at.line, 2);
+	assert_int_equal(diags.list.ptr[0].at.col, 6);
+	bind_finish(&result);
+	diags_finish(&diags);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(binds_by_context),
 		cmocka_unit_test(one_slot_for_each_reference),
 		cmocka_unit_test(lists_files_and_programs),
+		cmocka_unit_test(refuses_with_place_and_fix),
+		cmocka_unit_test(warns_where_a_value_becomes_code),
+		cmocka_unit_test(nesting_has_a_limit),
+		cmocka_unit_test(bodies_without_references_stay_as_they_are),
+		cmocka_unit_test(unbound_languages_name_with),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
