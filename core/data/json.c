@@ -1,5 +1,5 @@
-/* json: reading.  A loop over tokens with the open lists and maps in a tree, so that depth costs no C stack.  Writing
- * is in json_write.c.  See json.h. */
+/* json: reading.  A loop over tokens with the open lists and maps in a tree, so that depth costs
+ * no C stack.  Writing is in json_write.c.  See json.h. */
 #include "data/json.h"
 
 #include "base/utf8.h"
@@ -382,7 +382,8 @@ static bool read_value(struct json *json, bool *is_open)
 	return value.kind == VALUE_LIST || read_key(json);
 }
 
-/* Behind a value: closes what ends here; true where another value follows, false at the end or on *failed. */
+/* Behind a value: closes what ends here; true where another value follows, false at the end or on
+ * *failed. */
 static bool read_between(struct json *json, bool *failed)
 {
 	while (tree_depth(&json->tree)) {

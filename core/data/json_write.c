@@ -1,5 +1,5 @@
-/* json: writing, in three shapes from one walk.  The open lists and maps are on a stack of its own, so a tree of any
- * depth can be written.  See json.h. */
+/* json: writing, in three shapes from one walk.  The open lists and maps are on a stack of its
+ * own, so a tree of any depth can be written.  See json.h. */
 #include "data/json.h"
 
 #include "base/utf8.h"

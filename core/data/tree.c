@@ -1,4 +1,5 @@
-/* tree: one growing array holds the items of all open collections; what is closed moves into the arena.  See tree.h. */
+/* tree: one growing array holds the items of all open collections; what is closed moves into the
+ * arena.  See tree.h. */
 #include "data/tree.h"
 
 #include "base/mem.h"
@@ -86,7 +87,7 @@ struct value tree_close(struct tree *tree)
 	struct tree_level level = tree->open.ptr[--tree->open.len];
 	const struct value_member *items =
 		tree->pending.ptr ? tree->pending.ptr + level.start : NULL;
-	size_t count = tree->pending.len - level.start;
+	size_t count = items ? tree->pending.len - level.start : 0;
 	struct value value = level.value;
 	if (value.kind == VALUE_MAP) {
 		find_duplicates(tree, items, count);

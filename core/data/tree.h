@@ -1,5 +1,5 @@
-/* tree: builds a value tree from the events of a parser, innermost collection last, each array made once at its final
- * size.  Private to the parsers of this layer; it knows no syntax. */
+/* tree: builds a value tree from the events of a parser, innermost collection last, each array
+ * made once at its final size.  Private to the parsers of this layer; it knows no syntax. */
 #ifndef DATA_TREE_H
 #define DATA_TREE_H
 
@@ -51,10 +51,12 @@ void tree_key(struct tree *tree, str key, uint32_t line, uint32_t col);
 /* Adds to the innermost open collection, or makes it the root. */
 void tree_add(struct tree *tree, struct value value);
 
-/* Closes the innermost collection, adds it to the one around it (or makes it the root) and gives it. */
+/* Closes the innermost collection, adds it to the one around it (or makes it the root) and gives
+ * it. */
 struct value tree_close(struct tree *tree);
 
-/* Pointers to the members by their key's bytes, equal keys in the order written; the caller frees the array. */
+/* Pointers to the members by their key's bytes, equal keys in the order written; the caller frees
+ * the array. */
 const struct value_member **tree_sorted(const struct value_member *items, size_t count);
 
 #endif

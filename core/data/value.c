@@ -1,5 +1,6 @@
-/* value: looking into and comparing value trees.  Nothing here recurses, so a tree may be of any depth.  It knows
- * neither YAML nor JSON, only that a number's text is one of JSON's.  See value.h. */
+/* value: looking into and comparing value trees.  Nothing here recurses, so a tree may be of any
+ * depth.  It knows neither YAML nor JSON, only that a number's text is one of JSON's.  See
+ * value.h. */
 #include "data/value.h"
 
 #include "base/mem.h"
@@ -51,8 +52,8 @@ const char *value_kind_name(enum value_kind kind)
 	return (size_t)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "nothing";
 }
 
-/* A number as (-1)^negative * 0.DIGITS * 10^exponent, where DIGITS are those of `text` but for dots, from its first
- * to its last that is not 0.  Zero has no digits. */
+/* A number as (-1)^negative * 0.DIGITS * 10^exponent, where DIGITS are those of `text` but for
+ * dots, from its first to its last that is not 0.  Zero has no digits. */
 struct decimal {
 	bool negative;
 	str digits;

@@ -46,7 +46,7 @@ static inline struct place value_place(const struct value *value, const char *fi
 /* The member's value, or NULL; value may be NULL or of any kind. */
 const struct value *value_get(const struct value *value, str key);
 
-/* Follows "a.b.0" through maps and lists; NULL where it ends. */
+/* Follows "a.b.0" through maps and lists; NULL where it ends.  The empty path is the value itself. */
 const struct value *value_path(const struct value *value, str path);
 
 /* "a string", "a list", ...: what to call it in an error. */

@@ -1,6 +1,6 @@
-/* yaml: from libyaml's events to a value tree, within limits.  libyaml's own tree would recurse and let aliases grow
- * without bound; the events come one by one, so that a hostile file is dropped at the first one past a limit.  It
- * knows nothing of what the file is for.  See yaml.h. */
+/* yaml: from libyaml's events to a value tree, within limits.  libyaml's own tree would recurse
+ * and let aliases grow without bound; the events come one by one, so that a hostile file is
+ * dropped at the first one past a limit.  It knows nothing of what the file is for.  See yaml.h. */
 #include "data/yaml.h"
 
 #include "base/vec.h"
@@ -72,23 +72,28 @@ static const char *shown(struct yaml *yaml, str text)
 
 /* ---- where a scalar's own bytes begin ---- */
 
-static bool ends_property(char c)
+/* The offset behind the anchor or tag at `offset`, as libyaml delimits them. */
+static size_t property_end(const struct yaml_text *text, size_t offset, size_t end)
 {
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\0' ||
-	       (c && strchr(",[]{}", c));
+	static const char in_anchor[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+	bool is_anchor = yaml_text_at(text, offset) == '&';
+	bool is_verbatim = !is_anchor && yaml_text_at(text, offset + 1) == '<';
+	for (offset++; offset < end; offset++) {
+		char c = text->bytes.ptr[offset];
+		if (is_anchor         ? !strchr(in_anchor, c)
+			: is_verbatim ? c == '>'
+				      : strchr(" \t\r\n,[]{}", c) != NULL)
+			break;
+	}
+	return offset + is_verbatim;
 }
 
 /* An event's mark is that of its anchor or tag, if it has one: gives the offset behind them. */
 static size_t skip_properties(const struct yaml_text *text, size_t offset, size_t end, int count)
 {
-	for (; count && offset < end; count--) {
-		bool is_verbatim =
-			yaml_text_at(text, offset) == '!' && yaml_text_at(text, offset + 1) == '<';
-		while (offset < end && (is_verbatim ? yaml_text_at(text, offset) != '>'
-						    : !ends_property(yaml_text_at(text, offset))))
-			offset++;
-		offset = yaml_text_skip(text, offset + is_verbatim);
-	}
+	for (; count && offset < end; count--)
+		offset = yaml_text_skip(text, property_end(text, offset, end));
 	return offset < end ? offset : end;
 }
 
@@ -464,7 +469,8 @@ static bool check_directives(struct yaml *yaml)
 	return true;
 }
 
-/* Nothing but blanks and comments may follow.  libyaml is not asked, so that it reads no second document. */
+/* Nothing but blanks and comments may follow.  libyaml is not asked, so that it reads no second
+ * document. */
 static bool on_document_end(struct yaml *yaml, const yaml_event_t *event)
 {
 	const struct yaml_text *text = &yaml->text;

@@ -1,5 +1,6 @@
-/* yaml_explain: libyaml says what its state machine missed; here is said what the author most likely did, where, and
- * how to mend it.  Guesses only pick words: that there is an error is libyaml's finding alone.  See yaml_parts.h. */
+/* yaml_explain: libyaml says what its state machine missed; here is said what the author most
+ * likely did, where, and how to mend it.  Guesses only pick words: that there is an error is
+ * libyaml's finding alone.  See yaml_parts.h. */
 #include "data/yaml_parts.h"
 
 struct wrong {

@@ -14,14 +14,15 @@ struct yaml_text {
 	str bytes; /* without a byte order mark */
 	const char *file;
 	VEC(uint32_t) lines; /* where each line begins */
-	/* The last mark that was looked up: marks come in order, so the walk along a line is done once. */
+	/* The last mark that was looked up: marks come in order, so the walk along a line is done
+	 * once. */
 	size_t line;
 	size_t chars;
 	size_t offset;
 };
 
-/* Borrows `bytes`.  False with an error where they are too many, not UTF-8, or hold characters that YAML has not or
- * that libyaml would read otherwise than YAML 1.2 does. */
+/* Borrows `bytes`.  False with an error where they are too many, not UTF-8, or hold characters
+ * that YAML has not or that libyaml would read otherwise than YAML 1.2 does. */
 bool yaml_text_init(struct yaml_text *text, str bytes, const char *file, struct diags *diags);
 void yaml_text_finish(struct yaml_text *text);
 

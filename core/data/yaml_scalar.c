@@ -1,4 +1,5 @@
-/* yaml_scalar: what a plain scalar means in YAML 1.2's core schema, numbers written as JSON would.  See yaml_parts.h. */
+/* yaml_scalar: what a plain scalar means in YAML 1.2's core schema, numbers written as JSON would.
+ * See yaml_parts.h. */
 #include "data/yaml_parts.h"
 
 static bool is_digit(char c)

@@ -1,10 +1,10 @@
-/* yaml_text: checks the bytes of a YAML file before libyaml sees them, and turns its marks into places.  See
- * yaml_parts.h. */
+/* yaml_text: checks the bytes of a YAML file before libyaml sees them, and turns its marks into
+ * places.  See yaml_parts.h. */
 #include "data/yaml_parts.h"
 
 #include "base/utf8.h"
 
-static bool refuse_byte(struct yaml_text *text, size_t offset, struct diags *diags)
+static void refuse_byte(struct yaml_text *text, size_t offset, struct diags *diags)
 {
 	unsigned char c = (unsigned char)text->bytes.ptr[offset];
 	bool has_mark = str_starts(text->bytes, STR("\xff\xfe")) ||
@@ -15,22 +15,21 @@ static bool refuse_byte(struct yaml_text *text, size_t offset, struct diags *dia
 		struct err *err = diags_error(diags, yaml_text_place(text, 0, 0), "E-YAML-ENCODING",
 			"the file is not UTF-8, but UTF-16 by its looks");
 		err_help(err, "save it as UTF-8");
-		return false;
+		return;
 	}
 	struct err *err = NULL;
 	if (c >= 0x80) {
 		err = diags_error(diags, yaml_text_place(text, offset, 1), "E-YAML-ENCODING",
 			"the byte 0x%02x is not valid UTF-8", c);
 		err_help(err, "save the file as UTF-8");
-		return false;
+		return;
 	}
 	err = diags_error(diags, yaml_text_place(text, offset, 1), "E-YAML-ENCODING",
 		"the control character 0x%02x is not allowed%s", c, c ? "" : " (NUL)");
 	err_help(err, "remove it, or write \"\\x%02x\" in double quotes", c);
-	return false;
 }
 
-static bool refuse_character(
+static void refuse_character(
 	struct yaml_text *text, size_t offset, uint32_t code, struct diags *diags)
 {
 	struct place at = yaml_text_place(text, offset, 0);
@@ -39,7 +38,6 @@ static bool refuse_character(
 		is_break ? "is a line break to some readers of YAML and not to others"
 			 : "is not allowed");
 	err_help(err, "remove it, or write \"\\u%04x\" in double quotes", code);
-	return false;
 }
 
 /* Whether a character past ASCII may stand in a file as it is. */
@@ -50,30 +48,41 @@ static bool is_allowed(uint32_t code)
 	return !is_c1 && !is_separator && code != 0xfeff && code != 0xfffe && code != 0xffff;
 }
 
+/* How many bytes the character other than a line break at i has; 0 with an error where it may not stand there. */
+static size_t check_character(struct yaml_text *text, size_t i, struct diags *diags)
+{
+	unsigned char c = (unsigned char)text->bytes.ptr[i];
+	if (c == '\t')
+		return 1;
+	uint32_t code = 0;
+	size_t n = c < 0x80 ? 0 : utf8_decode(str_slice(text->bytes, i, text->bytes.len), &code);
+	if (!n) {
+		refuse_byte(text, i, diags);
+		return 0;
+	}
+	if (is_allowed(code))
+		return n;
+	refuse_character(text, i, code, diags);
+	return 0;
+}
+
 static bool check(struct yaml_text *text, struct diags *diags)
 {
 	const char *bytes = text->bytes.ptr;
 	size_t len = text->bytes.len;
-	for (size_t i = 0; i < len;) {
-		unsigned char c = (unsigned char)bytes[i];
-		if (c >= 0x20 && c < 0x7f) {
-			i++;
+	size_t n = 0;
+	for (size_t i = 0; i < len; i += n) {
+		n = 1;
+		if (bytes[i] >= 0x20 && bytes[i] < 0x7f)
+			continue;
+		if (bytes[i] == '\n' || bytes[i] == '\r') {
+			n = str_starts(str_slice(text->bytes, i, len), STR("\r\n")) ? 2 : 1;
+			*vec_push(&text->lines) = (uint32_t)(i + n);
 			continue;
 		}
-		if (c == '\n' || c == '\r') {
-			i += c == '\r' && i + 1 < len && bytes[i + 1] == '\n' ? 2 : 1;
-			*vec_push(&text->lines) = (uint32_t)i;
-			continue;
-		}
-		uint32_t code = 0;
-		size_t n = c == '\t'  ? 1
-		           : c < 0x80 ? 0
-		                      : utf8_decode(str_slice(text->bytes, i, len), &code);
+		n = check_character(text, i, diags);
 		if (!n)
-			return refuse_byte(text, i, diags);
-		if (n > 1 && !is_allowed(code))
-			return refuse_character(text, i, code, diags);
-		i += n;
+			return false;
 	}
 	return true;
 }
@@ -122,6 +131,11 @@ static size_t line_of(const struct yaml_text *text, size_t offset)
 {
 	size_t low = 0;
 	size_t high = text->lines.len;
+	/* Mostly the line of the last mark. */
+	size_t near = text->line;
+	if (text->lines.ptr[near] <= offset &&
+		(near + 1 == high || offset < text->lines.ptr[near + 1]))
+		return near;
 	while (high - low > 1) {
 		size_t middle = low + (high - low) / 2;
 		if (text->lines.ptr[middle] <= offset)

@@ -1,5 +1,5 @@
-/* fuzz_json: what parses is written in all three shapes, parses again and is equal; what doesn't has an error with a
- * place. */
+/* fuzz_json: what parses is written in all three shapes, parses again and is equal; what doesn't
+ * has an error with a place. */
 #include "data/json.h"
 
 #include <stdlib.h>
@@ -12,7 +12,8 @@ static void check(bool ok)
 		abort();
 }
 
-static void check_round_trip(const struct value *value, void (*shape)(struct buf *, const struct value *))
+static void check_round_trip(
+	const struct value *value, void (*shape)(struct buf *, const struct value *))
 {
 	struct arena arena = {0};
 	struct buf once = {0};
@@ -45,7 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	struct err err = {0};
 	str text = str_make((const char *)bytes, n);
 	const struct value *value = json_parse(&arena, text, &err);
-	check(value ? !err_is_set(&err) : err_is_set(&err) && err.at.line && err.at.col && err.message);
+	check(value ? !err_is_set(&err)
+		    : err_is_set(&err) && err.at.line && err.at.col && err.message);
 	if (value) {
 		check_round_trip(value, json_write);
 		check_round_trip(value, json_write_canonical);

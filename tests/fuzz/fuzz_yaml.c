@@ -1,5 +1,5 @@
-/* fuzz_yaml: a tree within the limits whose values stand where they say, and the same when it goes through JSON; or
- * errors with places inside the text. */
+/* fuzz_yaml: a tree within the limits whose values stand where they say, and the same when it goes
+ * through JSON; or errors with places inside the text. */
 #include "data/json.h"
 #include "data/yaml.h"
 

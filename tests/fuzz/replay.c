@@ -1,5 +1,6 @@
-/* replay: runs a fuzz target over every file of the directories named on the command line, so that what a fuzzer once
- * found stays found in builds without libFuzzer.  An empty directory is a failure: a test that tests nothing. */
+/* replay: runs a fuzz target over every file of the directories named on the command line, so that
+ * what a fuzzer once found stays found in builds without libFuzzer.  An empty directory is a
+ * failure: a test that tests nothing. */
 #include "base/buf.h"
 
 #include <dirent.h>
