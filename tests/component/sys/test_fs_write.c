@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -225,10 +226,63 @@ static void test_full_disk(void **state)
 	err_finish(&err);
 	assert_int_equal(count_entries(fd), 1);
 	assert_true(fs_write_file(fd, "f", STR("after"), 0600, true, &err));
+	assert_int_equal(
+		mount("none", buf_cstr(&path), NULL, MS_REMOUNT | MS_RDONLY, "size=64k"), 0);
+	assert_false(fs_write_file(fd, "f", STR("later"), 0600, true, &err));
+	assert_string_equal(err.code, "E-FS-READONLY");
+	err_finish(&err);
+	assert_false(fs_make_dirs(fd, "d", 0700, &err));
+	assert_string_equal(err.code, "E-FS-READONLY");
+	err_finish(&err);
+	assert_false(fs_remove_tree(fd, "f", &err));
+	assert_string_equal(err.code, "E-FS-READONLY");
+	err_finish(&err);
 	close(fd);
 	assert_int_equal(umount2(buf_cstr(&path), MNT_DETACH), 0);
 	buf_finish(&large);
 	buf_finish(&path);
+}
+
+/* In a child, whose limits are its own. */
+static int meet_limits(struct room *room)
+{
+	struct err err = {0};
+	struct rlimit small = {10, 10};
+	signal(SIGXFSZ, SIG_IGN);
+	if (setrlimit(RLIMIT_FSIZE, &small))
+		return 2;
+	if (fs_write_file(room->fd, "f", STR("more than ten bytes"), 0600, true, &err) ||
+		strcmp(err.code, "E-FS-FULL") != 0 || !strstr(err.help, "ulimit -f"))
+		return 3;
+	err_finish(&err);
+	struct rlimit none = {(rlim_t)room->fd + 1, (rlim_t)room->fd + 1};
+	if (setrlimit(RLIMIT_NOFILE, &none))
+		return 4;
+	struct buf text = {0};
+	if (fs_read_file(room->fd, "f", 100, &text, &err) || strcmp(err.code, "E-FS-HANDLES") != 0)
+		return 5;
+	err_finish(&err);
+	buf_finish(&text);
+	if (fs_write_file(room->fd, "f", STR("x"), 0600, true, &err) ||
+		strcmp(err.code, "E-FS-HANDLES") != 0)
+		return 6;
+	err_finish(&err);
+	return 0;
+}
+
+static void test_limits(void **state)
+{
+	struct room *room = *state;
+	room_file(room, "f", "before");
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(meet_limits(room));
+	int status = 0;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_text(room, "f", "before");
+	assert_int_equal(count_entries(room->fd), 1);
 }
 
 static void test_make_dirs(void **state)
@@ -465,6 +519,7 @@ int main(void)
 		room_test(test_failed_fsync_is_final),
 		room_test(test_failed_rename),
 		room_test(test_full_disk),
+		room_test(test_limits),
 		room_test(test_make_dirs),
 		room_test(test_remove),
 		room_test(test_remove_deep),
