@@ -135,7 +135,9 @@ static size_t follow(struct recipe *recipe, struct key *key, struct element *ele
 	key_begin(key);
 	while (count < MOST_ELEMENTS - KEY_MAX_DEPTH && recipe->rest.len) {
 		struct element *e = &elements[count];
-		*e = (struct element){.tag = tags[take_byte(recipe) % (sizeof(tags) - 1)]};
+		*e = (struct element){.tag = tags[take_byte(recipe) % (sizeof(tags) - 1)],
+			.label = STR(""),
+			.value = STR("")};
 		if ((e->tag == ')' && !depth) || (e->tag == '(' && depth == KEY_MAX_DEPTH))
 			continue;
 		depth += e->tag == '(';
@@ -150,7 +152,7 @@ static size_t follow(struct recipe *recipe, struct key *key, struct element *ele
 		count++;
 	}
 	for (; depth; depth--) {
-		elements[count] = (struct element){.tag = ')'};
+		elements[count] = (struct element){.tag = ')', .label = STR(""), .value = STR("")};
 		put(key, &elements[count++]);
 	}
 	return count;
