@@ -61,7 +61,7 @@ struct bind_language {
 	bool (*bind)(str body, const struct bind_names *names, struct place origin, struct bind_result *result,
 		struct diags *diags);
 	/* How values too large for the environment reach the body: appends code that makes slots[i], wherever large[i], from the
-	 * file dir/VARIABLE (the exact bytes).  NULL: the language binds nothing.
+	 * file dir/VARIABLE (the exact bytes).  NULL: it needs none (see `marked`).
 	 *
 	 * bash: a file of its own that the host names in BASH_ENV.  It unsets BASH_ENV first, so that no shell further down reads
 	 * it again, and leaves the variables unexported: an exported one would make every exec of the body fail with E2BIG. */

@@ -30,8 +30,13 @@ enum js_last {
 	JS_CLOSE, /* the ')' of such a head, or of parameters: '{' begins a block */
 };
 
+/* After so many slashes without a partner on one line, the rest divide: trying each would take quadratic time. */
+#define JS_MAX_LONELY 64
+
 struct js {
 	struct script s;
+	size_t lonely;     /* slashes that could have begun a pattern, but it had no end */
+	size_t lonely_end; /* where their line ends */
 	enum js_last last;
 	bool in_prologue; /* nothing but strings, ';' and comments so far */
 	bool strict;
@@ -149,10 +154,16 @@ static void js_string(struct js *js)
 }
 
 /* The end of the regular expression that begins at s->at, before its flags; 0 where there is none on this line. */
-static size_t js_regex_end(const struct script *s)
+static size_t js_regex_end(struct js *js)
 {
+	const struct script *s = &js->s;
 	bool in_class = false;
-	for (size_t i = s->at + 1; i < s->body.len && s->body.ptr[i] != '\n'; i++) {
+	size_t i = s->at + 1;
+	if (s->at >= js->lonely_end)
+		js->lonely = 0;
+	if (js->lonely >= JS_MAX_LONELY)
+		return 0;
+	for (; i < s->body.len && s->body.ptr[i] != '\n'; i++) {
 		char c = s->body.ptr[i];
 		if (c == '\\')
 			i++;
@@ -163,6 +174,8 @@ static size_t js_regex_end(const struct script *s)
 		else if (c == ']')
 			in_class = false;
 	}
+	js->lonely++;
+	js->lonely_end = i;
 	return 0;
 }
 
@@ -257,7 +270,7 @@ static void js_slash(struct js *js)
 		js_comment(s);
 		return;
 	}
-	size_t end = js->last == JS_VALUE ? 0 : js_regex_end(s);
+	size_t end = js->last == JS_VALUE ? 0 : js_regex_end(js);
 	if (end) {
 		js_regex(js, end);
 		return;
@@ -385,6 +398,7 @@ static void js_lex(struct script *s)
 	js->last = JS_START;
 	js->in_prologue = true;
 	js->strict = false;
+	js->lonely = js->lonely_end = 0;
 	if (str_starts(s->body, STR("#!")))
 		js_comment(s);
 	while (s->at < s->body.len) {

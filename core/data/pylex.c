@@ -11,6 +11,9 @@
  * backslash of `\$n.output`, so it is taken away, in every kind of string. */
 #include "data/script_bind.h"
 
+/* No character of Unicode has a longer name in \N{...}. */
+#define PY_LONGEST_NAME 128
+
 /* Names of its own must not reach the body.  linecache has the source lines for tracebacks, and the hook drops the frames of
  * the bootstrap from them. */
 static const char py_bootstrap[] =
@@ -231,8 +234,9 @@ static void py_escape(struct script *s, bool raw)
 		}
 		s->at = ref.end;
 	} else if (!raw && next == 'N' && script_peek(s, 2) == '{') {
-		size_t end = str_find_char(s->body, '}', s->at);
-		s->at = end == SIZE_MAX ? s->at + 3 : end + 1;
+		str name = str_slice(s->body, s->at, s->at + PY_LONGEST_NAME);
+		size_t end = str_find_char(name, '}', 0);
+		s->at += end == SIZE_MAX ? 3 : end + 1;
 	} else if (next == '{' || next == '}') {
 		s->at++;
 	} else {

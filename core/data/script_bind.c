@@ -1,6 +1,11 @@
 /* script_bind: see script_bind.h. */
 #include "data/script_bind.h"
 
+/* So many problems of one body are told, and lines up to this length are shown, so that a hostile body can't make the
+ * messages larger than itself by orders. */
+#define SCRIPT_MAX_PROBLEMS 200
+#define SCRIPT_MAX_LINE     400
+
 char script_peek(const struct script *s, size_t ahead)
 {
 	return s->at + ahead < s->body.len ? s->body.ptr[s->at + ahead] : '\0';
@@ -98,7 +103,7 @@ bool script_text_ref(struct script *s, size_t at, struct ref *ref)
 		return false;
 	if (!ref->braced || s->collecting || !body_has_names(s, braced_name(ref)))
 		return true;
-	if (ref->kind == REF_VARIABLE)
+	if (ref->kind == REF_VARIABLE || s->problems++ >= SCRIPT_MAX_PROBLEMS)
 		return false;
 	struct buf written = {0};
 	ref_write(&written, ref);
@@ -146,6 +151,8 @@ void script_error(struct script *s, const struct ref *ref, const char *code, con
 	if (s->collecting)
 		return;
 	s->failed = true;
+	if (s->problems++ >= SCRIPT_MAX_PROBLEMS)
+		return;
 	struct err *err =
 		diags_error(s->diags, bind_place(s->body, s->origin, ref->start, ref->end), code,
 			"%.*s stands in %s, where no value can be bound",
@@ -153,15 +160,37 @@ void script_error(struct script *s, const struct ref *ref, const char *code, con
 	err_help(err, "%s", help);
 }
 
+/* The whole line where it is of a length to be read, else the literal alone. */
+static void add_mended_line(
+	const struct script *s, const struct script_literal *literal, str mended, struct buf *help)
+{
+	size_t before = literal->start;
+	size_t after = literal->end;
+	while (before > 0 && literal->start - before < SCRIPT_MAX_LINE &&
+		s->body.ptr[before - 1] != '\n')
+		before--;
+	while (after < s->body.len && after - literal->end < SCRIPT_MAX_LINE &&
+		s->body.ptr[after] != '\n')
+		after++;
+	if ((literal->start - before) + (after - literal->end) < SCRIPT_MAX_LINE)
+		buf_add_z(help, bind_fixed_line(&s->result->arena, s->body, literal->start,
+					literal->end, mended));
+	else
+		buf_add(help, mended);
+}
+
 static void literal_error(
 	struct script *s, const struct script_literal *literal, const struct ref *ref)
 {
+	if (s->problems >= SCRIPT_MAX_PROBLEMS) {
+		s->failed = true;
+		return;
+	}
 	struct buf mended = {0};
 	struct buf help = {0};
 	literal->rewrite(s, literal->start, literal->end, &mended);
 	buf_add_z(&help, "write: ");
-	buf_add_z(&help, bind_fixed_line(&s->result->arena, s->body, literal->start, literal->end,
-				 buf_str(&mended)));
+	add_mended_line(s, literal, buf_str(&mended), &help);
 	script_error(s, ref, "E-REF-STRING", "a plain string", buf_cstr(&help));
 	bind_fix_add(s->result, literal->start, literal->end, buf_str(&mended));
 	buf_finish(&help);
@@ -170,6 +199,8 @@ static void literal_error(
 
 static void literal_variable(struct script *s, const struct ref *ref)
 {
+	if (s->problems++ >= SCRIPT_MAX_PROBLEMS)
+		return;
 	struct err *err = diags_warn(s->diags, bind_place(s->body, s->origin, ref->start, ref->end),
 		"W-REF-VARIABLE", "%.*s in a plain string stays as it is written",
 		STR_ARG(str_slice(s->body, ref->start, ref->end)));

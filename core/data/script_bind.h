@@ -36,6 +36,7 @@ struct script {
 	size_t at;
 	bool collecting; /* the first pass: nothing comes out */
 	bool failed;
+	size_t problems;  /* errors and warnings so far */
 	struct map words; /* the names of the body that are not behind a dot */
 	VEC(struct script_level) levels;
 	struct buf out;

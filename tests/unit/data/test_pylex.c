@@ -197,6 +197,29 @@ static void literals_that_may_name_files_are_words(void **state)
 	diags_finish(&diags);
 }
 
+/* Each would take minutes, or all of the memory, where a step looks at the whole line or body again. */
+static void hostile_bodies_cost_no_more_than_others(void **state)
+{
+	(void)state;
+	static const char *const units[] = {"f'\\N{", "'$n.output';", "f\"{", "\"\"\"'", "f'{x:{"};
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		struct buf body = {0};
+		struct bind_result result = {0};
+		struct diags diags = {0};
+
+		while (body.len < 500000)
+			buf_add_z(&body, units[i]);
+		(void)py_bind_text(body.ptr, &result, &diags);
+		size_t told = 0;
+		for (size_t d = 0; d < diags.list.len; d++)
+			told += strlen(diags.list.ptr[d].message) + strlen(diags.list.ptr[d].help);
+		assert_true(told < body.len);
+		bind_finish(&result);
+		diags_finish(&diags);
+		buf_finish(&body);
+	}
+}
+
 static const char oracle_head[] =
 	"'''Docstring with ` and \" of its own.'''\n"
 	"from __future__ import annotations\n"
@@ -415,6 +438,7 @@ int main(void)
 		cmocka_unit_test(plain_strings_are_errors_with_their_mending),
 		cmocka_unit_test(variables_and_own_names_get_warnings),
 		cmocka_unit_test(literals_that_may_name_files_are_words),
+		cmocka_unit_test(hostile_bodies_cost_no_more_than_others),
 		cmocka_unit_test(payloads_are_json_only_where_values_are),
 		cmocka_unit_test(python_gets_exact_values),
 		cmocka_unit_test(tracebacks_show_the_body_and_nothing_else),
