@@ -201,13 +201,18 @@ static bool scan_start(struct regex *regex, struct pc_set *seen, bool through_be
 			regex->has_first = false;
 			is_empty = false;
 			break;
-		case REGEX_SPLIT: set_add(seen, target(pc, inst->y)); /* fall through */
+		case REGEX_SPLIT:
+			set_add(seen, target(pc, inst->x));
+			set_add(seen, target(pc, inst->y));
+			break;
 		case REGEX_JUMP: set_add(seen, target(pc, inst->x)); break;
 		case REGEX_BEGIN:
-			if (!through_begin)
-				break;
-			/* fall through */
-		default: set_add(seen, pc + 1);
+			if (through_begin)
+				set_add(seen, pc + 1);
+			break;
+		case REGEX_END:
+		case REGEX_WORD:
+		case REGEX_NOT_WORD: set_add(seen, pc + 1); break;
 		}
 	}
 	return !is_empty;

@@ -38,7 +38,7 @@ static void collect(struct lookup *lookup, const struct schema *schema)
 		*vec_push(&lookup->next) = child;
 	const struct schema *beside;
 	for (size_t i = 0; (beside = schema_beside(schema, i)); i++)
-		if (beside != schema->not &&beside != schema->condition)
+		if (beside != schema->negated && beside != schema->condition)
 			collect(lookup, beside);
 }
 

@@ -468,7 +468,7 @@ static bool check_one(struct schema_run *run, const struct schema *schema,
 static bool check_not(struct schema_run *run, const struct schema *schema,
 	const struct schema_where *where, const struct value *value)
 {
-	if (!schema->not || !check_quietly(run, schema->not, where, value))
+	if (!schema->negated || !check_quietly(run, schema->negated, where, value))
 		return true;
 	return schema_mismatch(run, where, value, "is what 'not' excludes");
 }

@@ -142,7 +142,7 @@ static void resolve_ref(struct schema_compiler *c, struct schema *schema)
 const struct schema *schema_beside(const struct schema *schema, size_t i)
 {
 	const struct schema *one[] = {
-		schema->ref, schema->not, schema->condition, schema->then, schema->otherwise};
+		schema->ref, schema->negated, schema->condition, schema->then, schema->otherwise};
 	const struct schema_list *lists[] = {&schema->all_of, &schema->any_of, &schema->one_of};
 
 	for (size_t k = 0; k < sizeof(one) / sizeof(one[0]); k++)

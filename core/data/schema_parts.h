@@ -112,7 +112,7 @@ struct schema {
 	struct schema_list all_of;
 	struct schema_list any_of;
 	struct schema_list one_of;
-	const struct schema * not ;
+	const struct schema *negated;   /* not */
 	const struct schema *condition; /* if */
 	const struct schema *then;
 	const struct schema *otherwise; /* else */

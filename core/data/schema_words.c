@@ -421,7 +421,7 @@ static const struct word words[] = {
 	{STR_INIT("allOf"), read_list, AT(all_of), false},
 	{STR_INIT("anyOf"), read_list, AT(any_of), false},
 	{STR_INIT("oneOf"), read_list, AT(one_of), false},
-	{STR_INIT("not"), read_schema, AT(not ), false},
+	{STR_INIT("not"), read_schema, AT(negated), false},
 	{STR_INIT("if"), read_schema, AT(condition), false},
 	{STR_INIT("then"), read_schema, AT(then), false},
 	{STR_INIT("else"), read_schema, AT(otherwise), false},
