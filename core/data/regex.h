@@ -12,10 +12,13 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-#define REGEX_MAX_PATTERN 65536     /* bytes */
-#define REGEX_MAX_PROGRAM 10000     /* instructions, after {m,n} is written out */
-#define REGEX_MAX_DEPTH   100       /* groups in groups */
-#define REGEX_MAX_STEPS 200000000 /* in one match: about a second */
+#define REGEX_MAX_PATTERN 65536 /* bytes */
+#define REGEX_MAX_PROGRAM 10000 /* instructions, after {m,n} is written out */
+#define REGEX_MAX_DEPTH   100   /* groups in groups */
+/* In one match, and on top of it so many for each byte of the subject: about a second, and
+ * at worst a third of one for each MB. */
+#define REGEX_MAX_STEPS   200000000u
+#define REGEX_BYTE_STEPS  64u
 
 struct regex; /* lives in the arena that it was compiled into */
 
@@ -23,7 +26,7 @@ struct regex; /* lives in the arena that it was compiled into */
 const struct regex *regex_compile(struct arena *arena, str pattern, struct err *err);
 
 /* Whether some part of the subject matches.  A byte that is not UTF-8 is a character of its own that only . and negated
- * classes match.  False and *err (E-REGEX-BUDGET) where the match would take more than REGEX_MAX_STEPS steps. */
+ * classes match.  False and *err (E-REGEX-BUDGET) where the match would take more steps than that. */
 bool regex_match(const struct regex *regex, str subject, bool *matched, struct err *err);
 
 #endif

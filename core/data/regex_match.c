@@ -145,10 +145,11 @@ bool regex_match(const struct regex *regex, str subject, bool *matched, struct e
 		.arrived = {memory, memory + n, 0},
 		.here = {memory + 2 * n, memory + 3 * n, 0},
 		.stack = memory + 4 * n};
+	uint64_t most = REGEX_MAX_STEPS + (uint64_t)subject.len * REGEX_BYTE_STEPS;
 	bool is_over = false;
 
 	*matched = false;
-	while (!*matched && !is_over && run.steps <= REGEX_MAX_STEPS) {
+	while (!*matched && !is_over && run.steps <= most) {
 		if (run.arrived.len == 0 && regex->has_first) {
 			while (run.at < subject.len &&
 				!regex->first[(unsigned char)subject.ptr[run.at]])
@@ -159,10 +160,10 @@ bool regex_match(const struct regex *regex, str subject, bool *matched, struct e
 		*matched = step(&run, &is_over);
 	}
 	free(memory);
-	if (run.steps > REGEX_MAX_STEPS && !*matched)
+	if (run.steps > most && !*matched)
 		return err_set(err, "E-REGEX-BUDGET",
-			"the text of %zu bytes is too long for this pattern: more than %d steps",
-			subject.len, REGEX_MAX_STEPS);
+			"the text of %zu bytes is too long for this pattern: more than %llu steps",
+			subject.len, (unsigned long long)most);
 	return true;
 }
 

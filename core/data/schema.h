@@ -3,7 +3,8 @@
  * minProperties maxProperties dependencies items additionalItems contains minItems maxItems uniqueItems minLength
  * maxLength pattern minimum maximum exclusiveMinimum exclusiveMaximum multipleOf allOf anyOf oneOf not if then else
  * $ref (within the document) definitions, and the annotations $schema $id $comment title description default examples
- * format readOnly writeOnly. */
+ * format readOnly writeOnly.  $id stands at the root only; what draft-7 ignores (words beside $ref, then without if) is a
+ * warning.  Numbers compare exactly at any size; multipleOf has at most 18 significant digits. */
 #ifndef DATA_SCHEMA_H
 #define DATA_SCHEMA_H
 
