@@ -115,7 +115,7 @@ static inline bool bashlex_more(const struct bashlex *lx)
 /* The byte `ahead` of the current one, or NUL at the end. */
 static inline char bashlex_peek(const struct bashlex *lx, size_t ahead)
 {
-	return lx->end - lx->at > ahead ? lx->body.ptr[lx->at + ahead] : '\0';
+	return lx->at < lx->end && lx->end - lx->at > ahead ? lx->body.ptr[lx->at + ahead] : '\0';
 }
 
 /* bashlex.c */
