@@ -172,7 +172,8 @@ static void read_array(struct bashlex *lx)
 				bashlex_docs(lx);
 		} else if (c == '#') {
 			lx->at = bashlex_find_close(lx, lx->at, '\n', false);
-		} else if (ends_word(c) && bashlex_peek(lx, 1) != '(') {
+		} else if (ends_word(c) &&
+			   !((c == '<' || c == '>') && bashlex_peek(lx, 1) == '(')) {
 			bashlex_break(lx, lx->at, "this can't stand in an array");
 		} else {
 			if (c == '[' && is_element(lx)) {
