@@ -48,6 +48,21 @@ static bool copy_err(const struct err *from, struct err *to)
 	return false;
 }
 
+void store_write_cancel(struct store *store)
+{
+	if (!store->dirty) {
+		return;
+	}
+	for (int i = 0; i < STMT_COUNT; i++) {
+		sqlite3_reset(store->stmts[i]);
+	}
+	sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	store->dirty = false;
+	store->run = 0;
+	cas_abandon(store);
+	resume_reading(store);
+}
+
 bool store_write_fail(struct store *store, struct err *own, struct err *err)
 {
 	copy_err(own, err);
@@ -57,15 +72,7 @@ bool store_write_fail(struct store *store, struct err *own, struct err *err)
 		store->error = *own;
 		*own = (struct err){0};
 	}
-	if (store->dirty) {
-		for (int i = 0; i < STMT_COUNT; i++) {
-			sqlite3_reset(store->stmts[i]);
-		}
-		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
-		store->dirty = false;
-		cas_abandon(store);
-		resume_reading(store);
-	}
+	store_write_cancel(store);
 	return false;
 }
 

@@ -7,6 +7,7 @@
 #include "store/stmt.h"
 #include "sys/fs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -438,4 +439,58 @@ void cas_unlink_doomed(struct store *store)
 	}
 	store->doomed.len = 0;
 	sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
+}
+
+/* The digest that a file is named after; false where it is no blob's name. */
+static bool parse_name(const char *dir, const char *name, struct digest *out)
+{
+	char hex[2 * DIGEST_SIZE];
+	if (strlen(dir) != 2 || strlen(name) != sizeof(hex) - 2) {
+		return false;
+	}
+	memcpy(hex, dir, 2);
+	memcpy(hex + 2, name, sizeof(hex) - 2);
+	return digest_parse(str_make(hex, sizeof(hex)), out);
+}
+
+static void sweep_dir(struct store *store, const char *name, size_t *count, uint64_t *bytes)
+{
+	int fd = openat(store->blobs_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	if (!dir) {
+		if (fd >= 0) {
+			close(fd);
+		}
+		return;
+	}
+	for (struct dirent *file; (file = readdir(dir));) {
+		struct digest digest;
+		struct entry entry;
+		struct stat st;
+		if (!parse_name(name, file->d_name, &digest) ||
+			!find(store, &digest, &entry, NULL) || (entry.found && entry.is_file) ||
+			fstatat(dirfd(dir), file->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+			continue;
+		}
+		fs_step("gc: before unlink");
+		if (unlinkat(dirfd(dir), file->d_name, 0) == 0) {
+			++*count;
+			*bytes += (uint64_t)st.st_size;
+		}
+	}
+	closedir(dir);
+}
+
+bool cas_sweep_orphans(struct store *store, size_t *count, uint64_t *bytes, struct err *err)
+{
+	/* Whoever has renamed a file and not yet committed its row holds the write lock. */
+	if (!store_write_begin(store, err)) {
+		return false;
+	}
+	for (unsigned i = 0; i < 256; i++) {
+		char name[3];
+		snprintf(name, sizeof(name), "%02x", i);
+		sweep_dir(store, name, count, bytes);
+	}
+	return store_flush(store, err);
 }

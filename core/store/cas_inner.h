@@ -21,4 +21,7 @@ bool cas_put_tmp(struct store *store, struct cas_pending pending, struct err *er
 /* Blobs with a greater seq may have been stored by this process. */
 bool cas_mark(struct store *store, int64_t *out, struct err *err);
 
+/* Unlinks files that have a blob's name and no row, as a process leaves them that was killed between rename and commit. */
+bool cas_sweep_orphans(struct store *store, size_t *count, uint64_t *bytes, struct err *err);
+
 #endif

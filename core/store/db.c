@@ -6,14 +6,17 @@
 #include "store/stmt.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
+#include "sys/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DB_NAME     "pawl.db"
-#define DAMAGE_MARK "pawl.db.suspect"
+#define DB_NAME       "pawl.db"
+#define DAMAGE_MARK   "pawl.db.suspect"
+/* The byte of the claims file behind all claims. */
+#define RECOVERY_LOCK (UINT64_C(1) << 62)
 
 enum opened { OPENED, OPENED_NOTHING, OPENED_DAMAGED, OPENED_FAILED };
 
@@ -504,6 +507,40 @@ static bool set_aside(struct store *store, struct err *err)
 	return ok;
 }
 
+/* One process at a time; whoever comes second finds the new database and leaves it alone. */
+static enum opened recover(struct store *store, struct err *err)
+{
+	int fd = openat(store->state_fd, "claims", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	bool locked = false;
+	for (int i = 0; fd >= 0 && !locked && i < 2000; i++) {
+		locked = lock_try(fd, RECOVERY_LOCK, NULL) == LOCK_HELD;
+		if (!locked) {
+			sqlite3_sleep(5);
+		}
+	}
+	enum opened opened = OPENED_FAILED;
+	if (!locked) {
+		err_set(err, "E-STORE-BUSY",
+			"another process is setting the damaged database of %s aside",
+			store->state);
+	} else {
+		close_db(store);
+		err_finish(err);
+		*err = (struct err){0};
+		opened = open_to_write(store, err);
+	}
+	if (opened == OPENED_DAMAGED) {
+		struct err again = {0};
+		opened = set_aside(store, err) ? open_to_write(store, &again) : OPENED_FAILED;
+		if (err_is_set(&again)) {
+			err_finish(err);
+			*err = again;
+		}
+	}
+	close_fd(&fd);
+	return opened;
+}
+
 struct store *store_open(const char *project, enum store_mode mode, struct err *err)
 {
 	struct store *store = mem_zalloc(sizeof(*store));
@@ -519,12 +556,7 @@ struct store *store_open(const char *project, enum store_mode mode, struct err *
 		                             : open_to_read(store, &own);
 	}
 	if (opened == OPENED_DAMAGED && mode == STORE_WRITE) {
-		struct err again = {0};
-		opened = set_aside(store, &own) ? open_to_write(store, &again) : OPENED_FAILED;
-		if (err_is_set(&again)) {
-			err_finish(&own);
-			own = again;
-		}
+		opened = recover(store, &own);
 	}
 	if (opened != OPENED) {
 		store_close(store);

@@ -2,6 +2,7 @@
  * its errors are quiet, and a row that fails its checksum is as if it were not there. */
 #include "store/results.h"
 
+#include "store/rows_inner.h"
 #include "store/stmt.h"
 
 struct memo {
@@ -63,4 +64,26 @@ bool memo_put(struct store *store, str path, const struct memo_row *row)
 	fields_bind(st, 1, FIELDS(memo_fields), &memo);
 	stmt_blob(st, MEMO_COUNT + 1, str_make((const char *)sum.bytes, CHECKSUM_SIZE));
 	return stmt_run(store, st, NULL);
+}
+
+bool memo_check(struct store *store, size_t *damaged, struct err *err)
+{
+	*damaged = 0;
+	sqlite3_stmt *st = stmt_get(store, STMT_MEMO_ALL,
+		"SELECT path, digest, dev, ino, size, mtime_ns, ctime_ns, taken_ns, checksum FROM memo",
+		err);
+	if (!st) {
+		return false;
+	}
+	int got;
+	while ((got = stmt_row(store, st, err)) == 1) {
+		struct memo memo;
+		bool holds = fields_read(st, 0, FIELDS(memo_fields), &memo, NULL);
+		if (holds) {
+			struct digest sum = fields_checksum(store, FIELDS(memo_fields), &memo, 0);
+			holds = checksum_holds(st, MEMO_COUNT, &sum);
+		}
+		*damaged += !holds;
+	}
+	return got == 0;
 }

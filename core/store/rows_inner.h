@@ -11,5 +11,10 @@ bool results_remove(struct store *store, int64_t id, struct err *err);
 /* Runs that say that they are running, and whether the process that says so is gone. */
 bool runs_running(struct store *store, struct arena *arena, struct run_list *out, struct err *err);
 bool runs_owner_is_gone(const struct run_row *row);
+/* Blobs with a greater seq may have been stored by that run. */
+bool runs_blob_mark(struct store *store, int64_t id, int64_t *out, struct err *err);
+
+/* How many rows of the memo fail their checksum. */
+bool memo_check(struct store *store, size_t *damaged, struct err *err);
 
 #endif

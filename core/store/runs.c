@@ -231,6 +231,17 @@ bool runs_running(struct store *store, struct arena *arena, struct run_list *out
 	return got == 0;
 }
 
+bool runs_blob_mark(struct store *store, int64_t id, int64_t *out, struct err *err)
+{
+	sqlite3_stmt *st =
+		stmt_get(store, STMT_RUN_MARK, "SELECT blob_mark FROM run WHERE id = ?1", err);
+	if (!st) {
+		return false;
+	}
+	stmt_int(st, 1, id);
+	return stmt_one(store, st, 0, out, err);
+}
+
 bool runs_reconcile(
 	struct store *store, struct arena *arena, int64_t **ids, size_t *count, struct err *err)
 {

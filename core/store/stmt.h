@@ -30,6 +30,7 @@ enum stmt_id {
 	STMT_RUN_LIST_OF,
 	STMT_RUN_RUNNING,
 	STMT_RUN_INTERRUPT,
+	STMT_RUN_MARK,
 	STMT_NODE_PUT,
 	STMT_NODE_GET,
 	STMT_NODE_LIST,
@@ -69,6 +70,15 @@ enum stmt_id {
 	STMT_VERDICT_REMOVE,
 	STMT_MEMO_GET,
 	STMT_MEMO_PUT,
+	STMT_MEMO_ALL,
+	STMT_GC_BLOBS,
+	STMT_GC_RESULTS,
+	STMT_GC_RUNS,
+	STMT_GC_NODES,
+	STMT_GC_PINS,
+	STMT_GC_RUN_REMOVE,
+	STMT_GC_RUN_IS,
+	STMT_GC_SPACE,
 	STMT_COUNT,
 };
 
@@ -128,6 +138,8 @@ bool store_write_begin(struct store *store, struct err *err);
 /* Takes *own over as the error of the store, where it is the first, copies it to *err and rolls the batch back; returns
  * false. */
 bool store_write_fail(struct store *store, struct err *own, struct err *err);
+/* Rolls the batch back, where there is one. */
+void store_write_cancel(struct store *store);
 /* Leaves a mark by which the next store_open checks the whole database. */
 void store_mark_damaged(struct store *store);
 
