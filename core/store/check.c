@@ -22,6 +22,10 @@ static void find_bad_pages(struct store *store, struct diags *diags)
 		diags_take(diags, &err);
 	}
 	sqlite3_finalize(st);
+	if (!store_schema_holds(store->db)) {
+		diags_error(diags, (struct place){0}, "E-STORE-DAMAGED",
+			"the tables of the store are not what they were");
+	}
 }
 
 static void report_rows(struct diags *diags, size_t count, const char *what)

@@ -351,7 +351,7 @@ static bool is_sound(struct store *store)
 	                     SQLITE_OK &&
 	             sqlite3_step(st) == SQLITE_ROW && str_is(column_view(st, 0), "ok");
 	sqlite3_finalize(st);
-	return sound;
+	return sound && store_schema_holds(store->db);
 }
 
 static enum opened judge(const struct err *err)
@@ -416,6 +416,19 @@ static void add_uri(struct buf *uri, const char *path)
 	}
 }
 
+/* A journal that has its header and nothing else is what a writer leaves that was killed before its first commit.  SQLite
+ * (3.40) retries for ten seconds to read it without writing and then gives up.  A live writer goes on in an instant. */
+static bool journal_is_bare(const struct store *store)
+{
+	for (int i = 0; i < 20; i++) {
+		if (size_of(store, DB_NAME "-wal") != 32) {
+			return false;
+		}
+		sqlite3_sleep(5);
+	}
+	return true;
+}
+
 static enum opened open_to_read(struct store *store, struct err *err)
 {
 	if (size_of(store, DB_NAME) == 0) {
@@ -436,7 +449,7 @@ static enum opened open_to_read(struct store *store, struct err *err)
 	/* With both files there, SQLite reads the journal without changing either.  Without them nobody has the store open
 	 * (they are never removed while it is), and the database alone is all there is. */
 	buf_printf(&uri, "/" DB_NAME "?mode=ro&%s",
-		has_shm && has_wal ? "readonly_shm=1" : "immutable=1");
+		has_shm && has_wal && !journal_is_bare(store) ? "readonly_shm=1" : "immutable=1");
 	int rc = sqlite3_open_v2(buf_cstr(&uri), &store->db,
 		SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
 			SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE,

@@ -206,3 +206,32 @@ bool store_migrate(sqlite3 *db, const char *const *list, int count, struct err *
 	}
 	return true;
 }
+
+static bool add_schema(sqlite3 *db, struct buf *out)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(db,
+		"SELECT type || ' ' || name || ' ' || tbl_name || ' ' || ifnull(sql, '') || ';' "
+		"FROM sqlite_schema WHERE name NOT GLOB 'sqlite_stat*' ORDER BY type, name",
+		-1, &st, NULL);
+	while (rc == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW) {
+		buf_add(out, column_view(st, 0));
+	}
+	sqlite3_finalize(st);
+	return rc == SQLITE_OK;
+}
+
+bool store_schema_holds(sqlite3 *db)
+{
+	struct buf actual = {0};
+	struct buf expected = {0};
+	sqlite3 *fresh = NULL;
+	bool holds = sqlite3_open(":memory:", &fresh) == SQLITE_OK &&
+	             store_migrate(fresh, store_migrations, store_version, NULL) &&
+	             add_schema(fresh, &expected) && add_schema(db, &actual) &&
+	             str_eq(buf_str(&actual), buf_str(&expected));
+	sqlite3_close(fresh);
+	buf_finish(&actual);
+	buf_finish(&expected);
+	return holds;
+}

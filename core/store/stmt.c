@@ -37,6 +37,15 @@ bool store_sql_err(sqlite3 *db, int rc, const char *doing, struct err *err)
 	}
 }
 
+/* A later command that writes sees the mark and looks at the whole database before it trusts it. */
+static void mark_damaged(struct store *store, int rc)
+{
+	int base = rc & 0xff;
+	if (store->mode == STORE_WRITE && (base == SQLITE_CORRUPT || base == SQLITE_NOTADB)) {
+		store_mark_damaged(store);
+	}
+}
+
 sqlite3_stmt *stmt_get(struct store *store, enum stmt_id id, const char *sql, struct err *err)
 {
 	sqlite3_stmt *st = store->stmts[id];
@@ -44,7 +53,10 @@ sqlite3_stmt *stmt_get(struct store *store, enum stmt_id id, const char *sql, st
 		int rc = sqlite3_prepare_v3(
 			store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &st, NULL);
 		if (rc != SQLITE_OK) {
-			store_sql_err(store->db, rc, "preparing a query of the store", err);
+			/* Our SQL is right: where it does not compile, the stored schema is not what it was. */
+			rc = rc == SQLITE_ERROR ? SQLITE_CORRUPT : rc;
+			store_sql_err(store->db, rc, "reading the store", err);
+			mark_damaged(store, rc);
 			return NULL;
 		}
 		store->stmts[id] = st;
@@ -71,15 +83,6 @@ void stmt_blob(sqlite3_stmt *st, int at, str value)
 void stmt_digest(sqlite3_stmt *st, int at, const struct digest *digest)
 {
 	sqlite3_bind_blob(st, at, digest->bytes, DIGEST_SIZE, SQLITE_STATIC);
-}
-
-/* A later command that writes sees the mark and looks at the whole database before it trusts it. */
-static void mark_damaged(struct store *store, int rc)
-{
-	int base = rc & 0xff;
-	if (store->mode == STORE_WRITE && (base == SQLITE_CORRUPT || base == SQLITE_NOTADB)) {
-		store_mark_damaged(store);
-	}
 }
 
 bool stmt_run(struct store *store, sqlite3_stmt *st, struct err *err)

@@ -128,6 +128,9 @@ bool store_user_version(sqlite3 *db, int *out, struct err *err);
 /* Brings the database from its user_version to `count`, all of it or nothing. */
 bool store_migrate(sqlite3 *db, const char *const *list, int count, struct err *err);
 
+/* Whether the stored schema is what the migrations make. */
+bool store_schema_holds(sqlite3 *db);
+
 /* STATEMENTS */
 
 /* Sets *err from a result code of SQLite; returns false. */

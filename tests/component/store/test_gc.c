@@ -1,0 +1,345 @@
+/* gc: what goes, what stays, and that it may be killed anywhere. */
+#include "store_test.h"
+
+#include <signal.h>
+
+#define LARGE ((size_t)40000)
+
+struct made {
+	int64_t run;
+	int64_t result;
+	struct digest output;
+	struct digest artifact;
+	struct digest manifest;
+	struct digest log;
+};
+
+/* One finished run of one node, with an output, an artifact that only the manifest names, and a log that only the row of
+ * the node names. */
+static struct made make_run(struct store *store, const char *workflow, int seed)
+{
+	struct made made = {0};
+	struct run_row run = run_row_of(workflow);
+	run.state = RUN_COMPLETED;
+	run.started_ms = seed * 1000;
+	char *bytes = mem_zalloc(LARGE);
+	struct buf text = {0};
+	bool ok = runs_create(store, &run, &made.run, NULL);
+	snprintf(bytes, LARGE, "output %s %d", workflow, seed);
+	ok = ok && cas_put(store, str_make(bytes, LARGE), &made.output, NULL);
+	snprintf(bytes, LARGE, "artifact %s %d", workflow, seed);
+	ok = ok && cas_put(store, str_make(bytes, LARGE), &made.artifact, NULL);
+	snprintf(bytes, LARGE, "log %s %d", workflow, seed);
+	ok = ok && cas_put(store, str_make(bytes, 100), &made.log, NULL);
+	buf_add_z(&text, "file out/a.bin 0644 ");
+	digest_add_hex(&text, &made.artifact);
+	buf_add_z(&text, "\n");
+	ok = ok && cas_put(store, buf_str(&text), &made.manifest, NULL);
+	struct result_row result = result_row_of("n", workflow, "");
+	result.workflow = str_of(workflow);
+	result.output = made.output;
+	result.manifest = made.manifest;
+	result.has_manifest = true;
+	result.run = made.run;
+	result.made_ms = seed * 1000;
+	ok = ok && results_put(store, &result, &made.result, NULL);
+	struct node_row node = node_row_of(made.run, "n", NODE_COMPLETED);
+	node.result = made.result;
+	struct buf log = {0};
+	digest_add_hex(&log, &made.log);
+	node.log = buf_str(&log);
+	ok = ok && nodes_put(store, &node, NULL) && store_flush(store, NULL);
+	assert_true(ok);
+	char dir[32];
+	snprintf(dir, sizeof(dir), "runs/%d/logs", (int)made.run);
+	assert_true(fs_make_dirs(store_state_fd(store), dir, 0700, NULL));
+	buf_finish(&log);
+	buf_finish(&text);
+	free(bytes);
+	return made;
+}
+
+static bool is_whole(struct project *p, struct store *store, const struct made *made)
+{
+	struct result_row row;
+	bool found;
+	assert_ok(p, results_get(store, &p->arena, made->result, &row, &found, &p->err));
+	return found && cas_has(store, &made->output, true) &&
+	       cas_has(store, &made->artifact, true) && cas_has(store, &made->manifest, true);
+}
+
+static bool is_gone(struct project *p, struct store *store, const struct made *made)
+{
+	struct result_row row;
+	bool found;
+	assert_ok(p, results_get(store, &p->arena, made->result, &row, &found, &p->err));
+	return !found && !cas_has(store, &made->output, false) &&
+	       !cas_has(store, &made->artifact, false) && !cas_has(store, &made->manifest, false);
+}
+
+static bool has_run(struct project *p, struct store *store, int64_t id)
+{
+	struct run_row row;
+	bool found;
+	char dir[32];
+	snprintf(dir, sizeof(dir), "runs/%d", (int)id);
+	assert_ok(p, runs_get(store, &p->arena, id, &row, &found, &p->err));
+	assert_int_equal(faccessat(store_state_fd(store), dir, F_OK, 0), found ? 0 : -1);
+	return found;
+}
+
+/* Four runs of "a" and one of "b", each in a process of its own as far as gc can tell. */
+static void make_history(struct project *p, struct made made[5])
+{
+	for (int i = 0; i < 5; i++) {
+		struct store *store = open_store(p, STORE_WRITE);
+		made[i] = make_run(store, i < 4 ? "a" : "b", i + 1);
+		store_close(store);
+	}
+}
+
+static void nothing_goes_without_a_limit(void **state)
+{
+	struct project *p = *state;
+	struct made made[5];
+	make_history(p, made);
+	struct store *store = open_store(p, STORE_WRITE);
+	struct gc_options options = {.now_ms = 1000000};
+	struct gc_report report;
+	assert_ok(p, store_gc(store, &options, &report, &p->err));
+	assert_true(
+		report.results == 0 && report.blobs == 0 && report.runs == 0 && report.bytes == 0);
+	assert_int_equal(report.kept_results, 5);
+	assert_true(report.kept_bytes > 10 * LARGE);
+	for (int i = 0; i < 5; i++) {
+		assert_true(is_whole(p, store, &made[i]) && has_run(p, store, made[i].run));
+	}
+	store_close(store);
+}
+
+static void old_goes_and_pinned_stays(void **state)
+{
+	struct project *p = *state;
+	struct made made[5];
+	make_history(p, made);
+	/* The newest run of "a" used what run 2 made. */
+	struct store *store = open_store(p, STORE_WRITE);
+	assert_ok(p, results_reused(store, made[1].result, made[3].run, &p->err));
+	assert_ok(p, store_flush(store, &p->err));
+	store_close(store);
+	store = open_store(p, STORE_WRITE);
+	struct gc_options options = {.now_ms = 1000000, .older_than_ms = 1, .dry_run = true};
+	struct gc_report dry;
+	struct gc_report report;
+	assert_ok(p, store_gc(store, &options, &dry, &p->err));
+	assert_false(store_is_dirty(store));
+	for (int i = 0; i < 5; i++) {
+		assert_true(is_whole(p, store, &made[i]) && has_run(p, store, made[i].run));
+	}
+	options.dry_run = false;
+	assert_ok(p, store_gc(store, &options, &report, &p->err));
+	assert_memory_equal(&dry, &report, sizeof(report));
+	assert_int_equal(report.results, 2);
+	assert_int_equal(report.runs, 2);
+	assert_int_equal(report.kept_results, 3);
+	assert_int_equal(report.blobs, 2 * 4);
+	assert_true(is_gone(p, store, &made[0]) && !has_run(p, store, made[0].run));
+	assert_true(is_whole(p, store, &made[1]) && has_run(p, store, made[1].run));
+	assert_true(is_gone(p, store, &made[2]) && !has_run(p, store, made[2].run));
+	assert_true(is_whole(p, store, &made[3]) && has_run(p, store, made[3].run));
+	assert_true(is_whole(p, store, &made[4]) && has_run(p, store, made[4].run));
+	assert_false(cas_has(store, &made[0].log, false));
+	assert_true(cas_has(store, &made[1].log, true));
+	store_close(store);
+}
+
+static void size_takes_the_oldest_first(void **state)
+{
+	struct project *p = *state;
+	struct made made[5];
+	make_history(p, made);
+	struct store *store = open_store(p, STORE_WRITE);
+	struct gc_options options = {.now_ms = 1000000, .max_bytes = 7 * LARGE};
+	struct gc_report report;
+	assert_ok(p, store_gc(store, &options, &report, &p->err));
+	assert_int_equal(report.results, 2);
+	assert_true(report.kept_bytes <= 7 * LARGE);
+	assert_true(is_gone(p, store, &made[0]) && is_gone(p, store, &made[1]));
+	assert_true(is_whole(p, store, &made[2]) && is_whole(p, store, &made[3]) &&
+		    is_whole(p, store, &made[4]));
+	/* Whatever the limit, what the newest runs made stays. */
+	options.max_bytes = 1;
+	assert_ok(p, store_gc(store, &options, &report, &p->err));
+	assert_true(is_gone(p, store, &made[2]) && is_whole(p, store, &made[3]) &&
+		    is_whole(p, store, &made[4]));
+	assert_int_equal(report.kept_results, 2);
+	/* A number is never given twice. */
+	struct made next = make_run(store, "c", 9);
+	assert_int_equal(next.run, 6);
+	assert_int_equal(next.result, 6);
+	struct diags diags = {0};
+	assert_true(store_check(store, &diags));
+	diags_finish(&diags);
+	store_close(store);
+}
+
+static void what_a_live_run_may_name_stays(void **state)
+{
+	struct project *p = *state;
+	struct made made[5];
+	make_history(p, made);
+	struct store *live = open_store(p, STORE_WRITE);
+	struct run_row run = run_row_of("live");
+	int64_t id;
+	assert_ok(p, runs_create(live, &run, &id, &p->err));
+	/* New bytes, and bytes that an old run had stored: both flushed, neither named by any row. */
+	char *bytes = mem_zalloc(LARGE);
+	struct digest again;
+	struct digest fresh;
+	snprintf(bytes, LARGE, "output a 1");
+	assert_ok(p, cas_put(live, str_make(bytes, LARGE), &again, &p->err));
+	assert_ok(p, cas_put(live, STR("fresh"), &fresh, &p->err));
+	assert_true(digest_eq(&again, &made[0].output));
+	assert_ok(p, store_flush(live, &p->err));
+
+	struct store *store = open_store(p, STORE_WRITE);
+	struct gc_options options = {.now_ms = 1000000, .older_than_ms = 1};
+	struct gc_report report;
+	assert_ok(p, store_gc(store, &options, &report, &p->err));
+	assert_int_equal(report.results, 3);
+	assert_true(cas_has(store, &again, true) && cas_has(store, &fresh, true));
+	assert_false(cas_has(store, &made[0].artifact, false));
+
+	/* Its process ended: nobody will name them. */
+	run.id = id;
+	run.state = RUN_FAILED;
+	assert_ok(p, runs_update(live, &run, &p->err));
+	assert_ok(p, store_flush(live, &p->err));
+	assert_ok(p, store_gc(store, &options, &report, &p->err));
+	assert_int_equal(report.blobs, 2);
+	assert_false(cas_has(store, &again, false) || cas_has(store, &fresh, false));
+	store_close(store);
+	store_close(live);
+	free(bytes);
+}
+
+static void orphans_are_swept(void **state)
+{
+	struct project *p = *state;
+	struct made made[5];
+	make_history(p, made);
+	struct store *store = open_store(p, STORE_WRITE);
+	char name[80] = "blobs/00/";
+	memset(name + 9, 'a', 62);
+	assert_ok(p, fs_make_dirs(store_state_fd(store), "blobs/00", 0700, &p->err));
+	assert_ok(
+		p, fs_write_file(store_state_fd(store), name, STR("12345"), 0400, false, &p->err));
+	assert_ok(p, fs_write_file(store_state_fd(store), "blobs/00/note", STR("mine"), 0600, false,
+			     &p->err));
+	assert_ok(p, fs_make_dirs(store_state_fd(store), "runs/77/logs", 0700, &p->err));
+	struct gc_options options = {.now_ms = 1};
+	struct gc_report report;
+	assert_ok(p, store_gc(store, &options, &report, &p->err));
+	assert_int_equal(report.blobs, 1);
+	assert_int_equal(report.bytes, 5);
+	assert_int_equal(faccessat(store_state_fd(store), name, F_OK, 0), -1);
+	assert_int_equal(faccessat(store_state_fd(store), "blobs/00/note", F_OK, 0), 0);
+	assert_int_equal(faccessat(store_state_fd(store), "runs/77", F_OK, 0), -1);
+	for (int i = 0; i < 5; i++) {
+		assert_true(is_whole(p, store, &made[i]));
+	}
+	store_close(store);
+}
+
+static int collect(const char *path)
+{
+	struct err err = {0};
+	struct store *store = store_open(path, STORE_WRITE, &err);
+	struct gc_options options = {.now_ms = 1000000, .older_than_ms = 1};
+	struct gc_report report;
+	if (!store || !store_gc(store, &options, &report, &err)) {
+		fprintf(stderr, "gc: %s\n", err.message);
+		return 1;
+	}
+	store_close(store);
+	return 0;
+}
+
+/* Runs this program again, to die at step n; whether it survived. */
+static bool collect_dying_at(struct project *p, int n)
+{
+	char at[16];
+	snprintf(at, sizeof(at), "%d", n);
+	pid_t pid = fork();
+	if (pid == 0) {
+		setenv("PAWL_TEST_DIE_AT", at, 1);
+		execl("/proc/self/exe", "test_gc", "collect", p->path, (char *)NULL);
+		_exit(127);
+	}
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFSIGNALED(status)) {
+		assert_int_equal(WTERMSIG(status), SIGKILL);
+		return false;
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
+	return true;
+}
+
+static void killed_anywhere_it_leaves_a_sound_store(void **state)
+{
+	struct project *p = *state;
+	struct made made[5];
+	bool survived = false;
+	int n = 0;
+	while (!survived) {
+		assert_ok(p, fs_remove_tree(p->fd, ".pawl", &p->err));
+		make_history(p, made);
+		survived = collect_dying_at(p, ++n);
+		struct store *store = open_store(p, STORE_WRITE);
+		for (int i = 0; i < 5; i++) {
+			struct result_row row;
+			bool found;
+			assert_ok(p, results_get(store, &p->arena, made[i].result, &row, &found,
+					     &p->err));
+			assert_true(!found || is_whole(p, store, &made[i]));
+			assert_true(found || i < 3);
+		}
+		struct diags diags = {0};
+		assert_true(store_check(store, &diags));
+		diags_finish(&diags);
+		store_close(store);
+		/* The next one finishes what was begun. */
+		assert_int_equal(collect(p->path), 0);
+		store = open_store(p, STORE_WRITE);
+		for (int i = 0; i < 3; i++) {
+			assert_true(is_gone(p, store, &made[i]) && !has_run(p, store, made[i].run));
+		}
+		struct fs_list list = {0};
+		size_t files = 0;
+		assert_ok(p, fs_list_tree(store_state_fd(store), "blobs", NULL, &list, &p->err));
+		for (size_t i = 0; i < list.len; i++) {
+			files += S_ISREG(list.ptr[i].stat.mode);
+		}
+		assert_int_equal(files, 4); /* of two runs, output and artifact */
+		fs_list_finish(&list);
+		store_close(store);
+	}
+	assert_true(n > 8);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && strcmp(argv[1], "collect") == 0) {
+		return collect(argv[2]);
+	}
+	const struct CMUnitTest tests[] = {
+		STORE_TEST(nothing_goes_without_a_limit),
+		STORE_TEST(old_goes_and_pinned_stays),
+		STORE_TEST(size_takes_the_oldest_first),
+		STORE_TEST(what_a_live_run_may_name_stays),
+		STORE_TEST(orphans_are_swept),
+		STORE_TEST(killed_anywhere_it_leaves_a_sound_store),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
