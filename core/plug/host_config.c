@@ -96,6 +96,10 @@ static bool resolve(void *ctx, const struct ref *ref, str *bytes, struct err *er
 	bool found;
 	if (ref->kind == REF_VARIABLE) {
 		*bytes = host_getenv(node, ref->name, &found);
+		if (!found && str_is(ref->name, "PROJECT_DIR") && node->init.project) {
+			*bytes = str_of(node->init.project);
+			return true;
+		}
 		expansion->is_pending |= !node->init.env;
 		return found;
 	}

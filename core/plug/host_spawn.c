@@ -208,6 +208,8 @@ pawl_status host_spawn(pawl_run *run, const pawl_spawn *given, pawl_proc **out)
 	if (status != PAWL_OK)
 		return status;
 	run->bound_env.len = 0;
+	/* What went wrong before (another program was tried first) is not why this child may fail. */
+	err_finish(&run->node->err);
 	run->live_procs++;
 	*vec_push(&run->procs) = proc;
 	const struct world *world = run->node->init.world;

@@ -3,18 +3,11 @@
  * The body is handed over as it stands, but for its references, which read variables: what bash parses is a function of the
  * workflow's text alone.  A body that fails in the middle fails the node (-eo pipefail), unless `shell.options` says
  * otherwise. */
-#include "pawl/pawl_plugin.h"
+#include "../common/plugin_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-/* Linux takes 128 KiB as one argument; a body that comes near travels in a file. */
-#define MAX_ARGUMENT ((size_t)100 << 10)
-#define MAX_OPTIONS  32
+#define MAX_OPTIONS 32
 
 static const char default_options[] = "-eo pipefail";
 
@@ -138,34 +131,6 @@ static pawl_status cache_key(const pawl_host *host, pawl_node *node, pawl_hash *
 	return PAWL_OK;
 }
 
-/* Writes the text to a file of the run; NULL where that failed, which has been explained. */
-static const char *write_file(const pawl_host *host, pawl_run *run, const char *name, pawl_str text)
-{
-	pawl_node *node = host->node_of(run);
-	const char *dir = host->temp_dir(run);
-	if (!dir)
-		return NULL;
-	size_t size = strlen(dir) + strlen(name) + 2;
-	char *path = host->alloc(run, size);
-	snprintf(path, size, "%s/%s", dir, name);
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	int ok = fd >= 0;
-	for (size_t done = 0; ok && done < text.len;) {
-		ssize_t n = write(fd, text.ptr + done, text.len - done);
-		ok = n > 0 || (n < 0 && errno == EINTR);
-		done += n > 0 ? (size_t)n : 0;
-	}
-	if (fd >= 0 && close(fd) != 0)
-		ok = 0;
-	if (ok)
-		return path;
-	char words[256];
-	snprintf(words, sizeof(words), "the body could not be written to a file: %s",
-		strerror(errno));
-	host->fail(node, PAWL_E_SYSTEM, NULL, words);
-	return NULL;
-}
-
 static pawl_status spawn_body(const pawl_host *host, pawl_run *run, const struct options *options,
 	const pawl_bound *bound)
 {
@@ -173,19 +138,19 @@ static pawl_status spawn_body(const pawl_host *host, pawl_run *run, const struct
 	size_t argc = 3;
 	for (size_t i = 0; i < options->count; i++)
 		argv[argc++] = options->words[i];
-	if (bound->text.len <= MAX_ARGUMENT) {
+	if (bound->text.len <= PLUGIN_MAX_ARGUMENT) {
 		argv[argc++] = "-c";
 		argv[argc++] = bound->text.ptr;
 		argv[argc++] = "bash"; /* $0 */
 	} else {
-		argv[argc] = write_file(host, run, "bash", bound->text);
+		argv[argc] = plugin_write_file(host, run, "bash", bound->text);
 		if (!argv[argc++])
 			return PAWL_E_SYSTEM;
 	}
 	/* Values too large for the environment: bash reads this file before the body, and forgets it. */
 	const char *env[2] = {NULL, NULL};
 	if (bound->prelude.len) {
-		const char *path = write_file(host, run, "prelude", bound->prelude);
+		const char *path = plugin_write_file(host, run, "prelude", bound->prelude);
 		if (!path)
 			return PAWL_E_SYSTEM;
 		size_t size = strlen(path) + sizeof("BASH_ENV=");
@@ -210,7 +175,7 @@ static pawl_status start(const pawl_host *host, pawl_node *node, pawl_run *run)
 		status = bind_body(host, node, &bound);
 	if (status != PAWL_OK)
 		return status;
-	if (strlen(bound.text.ptr) != bound.text.len)
+	if (plugin_has_nul(bound.text))
 		return host->fail(
 			node, PAWL_E_CONFIG, "bash", "has a NUL byte, which bash can't read");
 	struct options options = {0};
