@@ -97,11 +97,10 @@ static void read_doc(struct bashlex *lx, const struct bash_doc *doc)
 
 void bashlex_docs(struct bashlex *lx)
 {
-	while (lx->docs.len > lx->now.docs_from && !lx->broken) {
-		struct bash_doc doc = lx->docs.ptr[lx->now.docs_from];
-		lx->docs.len--;
-		memmove(&lx->docs.ptr[lx->now.docs_from], &lx->docs.ptr[lx->now.docs_from + 1],
-			(lx->docs.len - lx->now.docs_from) * sizeof(doc));
+	/* Reading one may list others behind it for a while, which moves the array. */
+	for (size_t i = lx->now.docs_from; i < lx->docs.len && !lx->broken; i++) {
+		struct bash_doc doc = lx->docs.ptr[i];
 		read_doc(lx, &doc);
 	}
+	lx->docs.len = lx->now.docs_from;
 }

@@ -65,23 +65,39 @@ struct place bind_place(str body, struct place origin, size_t start, size_t end)
 
 void bind_fix_add(struct bind_result *result, size_t start, size_t end, str text)
 {
-	for (size_t i = 0; i < result->fixes.len; i++)
-		if (start < result->fixes.ptr[i].end && result->fixes.ptr[i].start < end)
-			return;
+	size_t count = result->fixes.len;
+	if (count && start < result->fixes.ptr[count - 1].end)
+		return;
 	*vec_push(&result->fixes) = (struct bind_fix){start, end, arena_str(&result->arena, text)};
+}
+
+/* The first byte of the character that byte `at` belongs to. */
+static size_t character_start(str body, size_t at)
+{
+	while (at > 0 && at < body.len && ((unsigned char)body.ptr[at] & 0xc0) == 0x80)
+		at--;
+	return at;
 }
 
 char *bind_fixed_line(struct arena *arena, str body, size_t start, size_t end, str text)
 {
+	enum { SHOWN = 100 }; /* bytes of the line at each side */
 	size_t from = start;
-	while (from > 0 && body.ptr[from - 1] != '\n')
+	while (from > 0 && body.ptr[from - 1] != '\n' && start - from < SHOWN)
 		from--;
-	size_t to = str_find_char(body, '\n', end);
+	size_t to = end;
+	while (to < body.len && body.ptr[to] != '\n' && to - end < SHOWN)
+		to++;
+	from = character_start(body, from);
+	to = character_start(body, to);
+	bool cut_before = from > 0 && body.ptr[from - 1] != '\n';
+	bool cut_after = to < body.len && body.ptr[to] != '\n';
 	str before = str_slice(body, from, start);
 	str after = str_slice(body, end, to);
 	while (before.len && (before.ptr[0] == ' ' || before.ptr[0] == '\t'))
 		before = str_slice(before, 1, before.len);
-	return arena_printf(arena, "%.*s%.*s%.*s", STR_ARG(before), STR_ARG(text), STR_ARG(after));
+	return arena_printf(arena, "%s%.*s%.*s%.*s%s", cut_before ? "..." : "", STR_ARG(before),
+		STR_ARG(text), STR_ARG(after), cut_after ? "..." : "");
 }
 
 /* No lexer, no context: any reference is an error, and the values come as INPUTS_*. */

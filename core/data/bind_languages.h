@@ -18,11 +18,12 @@ const char *bind_variable(struct bind_result *result, const struct ref *ref, enu
 /* The place of bytes [start, end) of the body. */
 struct place bind_place(str body, struct place origin, size_t start, size_t end);
 
-/* Notes that replacing bytes [start, end) of the body by `text` (copied) mends an error; not where another edit touches
- * those bytes already. */
+/* Notes that replacing bytes [start, end) of the body by `text` (copied) mends an error.  To be called from left to right:
+ * an edit that begins before the end of the last one is dropped. */
 void bind_fix_add(struct bind_result *result, size_t start, size_t end, str text);
 
-/* The line of the body around [start, end), those bytes replaced by `text`, trimmed: for a help message. */
+/* The line of the body around [start, end), those bytes replaced by `text`, trimmed, a long line cut: for
+ * a help message. */
 char *bind_fixed_line(struct arena *arena, str body, size_t start, size_t end, str text);
 
 #endif
