@@ -47,5 +47,6 @@ function(pawl_plugin keyword)
 	target_link_libraries(pawl_${keyword} PRIVATE ${ARGN})
 	set_target_properties(pawl_${keyword} PROPERTIES PREFIX ""
 		LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib/pawl/plugins)
+	add_dependencies(program pawl_${keyword})
 	install(TARGETS pawl_${keyword} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/pawl/plugins)
 endfunction()
