@@ -1,5 +1,72 @@
-/* Placeholder main, replaced by the command table. */
-int main(void)
+/* main: the table of commands, and what is the same for all of them.  Each command is a file of its own. */
+#include "cli/cli.h"
+#include "cli/help.h"
+#include "sys/tty.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern const struct command command_run, command_resume, command_plan, command_why, command_runs, command_show,
+	command_logs, command_output, command_invalidate, command_lint, command_types, command_help;
+
+const struct command *const commands[] = {
+	&command_run,
+	&command_resume,
+	&command_plan,
+	&command_why,
+	&command_runs,
+	&command_show,
+	&command_logs,
+	&command_output,
+	&command_invalidate,
+	&command_lint,
+	&command_types,
+	&command_help,
+	NULL,
+};
+
+static int unknown_command(struct cli *cli, const char *name)
 {
-	return 0;
+	struct err err = {0};
+	VEC(str) names = {0};
+	for (size_t i = 0; commands[i]; i++)
+		*vec_push(&names) = str_of(commands[i]->name);
+	str near = str_nearest(str_of(name), names.ptr, names.len);
+	err_set(&err, "E-USAGE", "there is no command `%s`", name);
+	if (near.len)
+		err_help(&err, "did you mean `pawl %.*s`?", STR_ARG(near));
+	else
+		err_help(&err, "`pawl help` lists them");
+	vec_finish(&names);
+	return talk_fail(cli, &err);
+}
+
+static int dispatch(struct cli *cli, int argc, char **argv)
+{
+	if (argc < 2 || !strcmp(argv[1], "-h") || !strcmp(argv[1], "--help"))
+		return help_overview(cli);
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		talk_out(cli, STR("pawl " PAWL_VERSION "\n"));
+		return EXIT_DONE;
+	}
+	for (size_t i = 0; commands[i]; i++) {
+		if (!strcmp(argv[1], commands[i]->name))
+			return commands[i]->run(cli, argc - 1, argv + 1);
+	}
+	return unknown_command(cli, argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+	struct cli cli = {.program = argc ? argv[0] : "pawl"};
+	cli.has_color_out = tty_is_fancy(STDOUT_FILENO);
+	cli.has_color_err = tty_is_fancy(STDERR_FILENO);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	int code = dispatch(&cli, argc, argv);
+	types_destroy(cli.types);
+	arena_finish(&cli.arena);
+	return code;
 }

@@ -58,7 +58,7 @@ static void set_z(struct building *b, const char *name, const char *value)
 static bool set_binding(struct building *b, const struct binding *binding, struct err *err)
 {
 	str text = STR("");
-	if (!values_binding_text(b->attempt, binding, &text, err))
+	if (!values_binding_text(b->attempt, binding, false, &text, err))
 		return err_at(err, binding->at);
 	if (str_find_char(text, '\0', 0) != SIZE_MAX) {
 		err_set(err, "E-VALUE-NUL", "the value of `%.*s` holds a NUL byte, which no environment variable can",

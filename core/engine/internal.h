@@ -3,9 +3,10 @@
 #ifndef ENGINE_INTERNAL_H
 #define ENGINE_INTERNAL_H
 
+#include "engine/artifacts.h"
 #include "engine/engine.h"
 #include "engine/facts.h"
-#include "engine/artifacts.h"
+#include "data/json.h"
 #include "store/cas.h"
 
 /* What a node of the run is known to have produced. */
@@ -49,7 +50,10 @@ struct attempt {
 	struct host_facts plugin_facts;
 	struct trace before;
 	struct decision decision;
-	struct digest replaced; /* output that a suspect result had */
+	const struct candidate *candidates;
+	const struct result_row *reused;    /* what is reused, or NULL */
+	const struct result_row *refused;   /* the stored result that was looked at and refused, or NULL */
+	const struct result_row *suspected; /* what a suspect result had, while it runs again; or NULL */
 	bool is_suspect_rerun;
 	size_t declared; /* so many facts of `before` come from `reads` and `tools` */
 	uint32_t started_overlap; /* engine->overlap right after it started */
@@ -61,10 +65,25 @@ struct attempt {
 	uint64_t ran_ms;
 	struct cas_writer *out;
 	struct cas_writer *log;
+	struct digest log_digest; /* of stderr, once the body has ended */
+	uint64_t log_size;
+	bool has_log;
 	struct buf emits; /* JSON members so far */
 	struct world_timer *timer; /* timeout, retry delay, or waiting for another run */
 	int32_t cancel_reason;
 	bool is_waiting_announced;
+	bool is_uncertain;       /* in a plan: it runs unless what it consumes comes out as before */
+	const char *skip_reason; /* of a node that is skipped: a code */
+	str unstorable;          /* why nothing of this can be kept, or empty */
+	bool prints_artifacts_dir; /* its output names this run's own directory */
+	struct buf carry;        /* the end of the last chunk of stdout, for finding that name across chunks */
+	struct node_row last;    /* the node's newest row before this attempt; run 0: there is none */
+	struct trace after;      /* what is kept with the result */
+	struct captured captured;
+	bool has_exit; /* of the body */
+	struct world_exit exit;
+	struct world_proc *check;           /* `ensure.run`, while it runs */
+	struct buf check_log;
 };
 
 struct engine {
@@ -87,10 +106,14 @@ struct engine {
 	size_t todo_head;
 	VEC(uint32_t) waiting; /* decided to run, in order, waiting for a slot */
 	bool is_stopping; /* nothing new starts */
+	int32_t stop_reason;
+	bool is_pumping;
+	uint32_t count[NODE_PAUSED + 1]; /* of ended nodes, by state */
 	bool is_ended;
 	int signal;
 	struct err error;
 	uint64_t started_mono;
+	bool has_started_bodies;
 	struct world_timer *flush_timer;
 	uint64_t flushed_mono;
 	const char *artifacts_dir; /* absolute; of this run */
@@ -105,7 +128,7 @@ void engine_unit_ended(struct engine *engine, struct unit *unit, enum node_state
 void engine_fail_store(struct engine *engine); /* the store refuses: stop */
 void engine_stop(struct engine *engine, int32_t reason);
 void engine_flush_soon(struct engine *engine);
-bool engine_has_slot(const struct engine *engine, const struct unit *unit);
+void engine_release_slot(struct engine *engine, const struct unit *unit);
 
 /* node.c: one node from ready to its end. */
 void node_decide(struct engine *engine, struct unit *unit);
@@ -113,15 +136,16 @@ void node_start(struct engine *engine, struct unit *unit);
 void node_cancel(struct engine *engine, struct unit *unit, int32_t reason);
 void node_skip(struct engine *engine, struct unit *unit, const char *reason, str sentence);
 void node_fail_early(struct attempt *attempt, const struct err *err);
+void node_make_host(struct attempt *attempt); /* a fresh one for each try */
 void attempt_destroy(struct attempt *attempt);
 
 /* finish.c: from the end of the body to the record. */
 void finish_body(struct attempt *attempt, const struct host_outcome *outcome);
 
 /* record.c: rows and events. */
-void record_node(struct attempt *attempt, enum node_state state, const struct host_outcome *outcome, const struct err *err);
-void record_event(struct engine *engine, const struct unit *unit, const char *kind, str json);
-bool record_result(struct attempt *attempt, const struct trace *trace, bool provable, str unproven, int64_t *id);
+void record_node(
+	struct attempt *attempt, enum node_state state, const struct host_outcome *outcome, const struct err *err);
+bool record_result(struct attempt *attempt, bool provable, str unproven, int64_t *id);
 void tell(struct attempt *attempt, enum node_event_kind kind, str sentence);
 
 /* nodekey.c: the transcript of a node.  False: `words` say why it is incomplete or not cacheable. */
@@ -136,14 +160,11 @@ str environ_get(const char *const *env, const char *name, bool *found);
 
 /* values.c */
 void values_init(struct attempt *attempt, struct host_values *values, struct ref_resolver *resolver);
-bool values_binding_text(struct attempt *attempt, const struct binding *binding, str *out, struct err *err);
+/* `for_key`: workflow variables, which differ from run to run, stay as they are written. */
+bool values_binding_text(
+	struct attempt *attempt, const struct binding *binding, bool for_key, str *out, struct err *err);
 
 /* lookup.c: stored results as candidates for decide(). */
 void lookup_decide(struct attempt *attempt, enum host_key_status status, str words);
-
-/* verdict.c: suspicion and its end. */
-void suspect_after_failure(struct attempt *attempt);
-void suspect_after_success(struct attempt *attempt);
-bool suspect_same_bad_output(struct attempt *attempt, struct err *err);
 
 #endif

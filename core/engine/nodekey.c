@@ -4,7 +4,6 @@
 #include "engine/internal.h"
 
 #include "base/buf.h"
-#include "engine/policy.h"
 
 static void add_strs(struct key *key, const char *label, const struct strs *list)
 {
@@ -58,7 +57,7 @@ static bool add_bindings(struct attempt *attempt, struct key *key, const char *l
 	key_open(key, str_of(label));
 	for (size_t i = 0; i < list->len; i++) {
 		str text = STR("");
-		if (!values_binding_text(attempt, &list->ptr[i], &text, err))
+		if (!values_binding_text(attempt, &list->ptr[i], true, &text, err))
 			return false;
 		key_text(key, list->ptr[i].name, text);
 	}
@@ -176,7 +175,7 @@ enum host_key_status nodekey_build(struct attempt *attempt, struct buf *words)
 	struct err err = {0};
 	struct key *key = &attempt->key;
 	key_begin(key);
-	if (!add_frame(attempt, key, &err) || !policy_key(attempt, key, &err)) {
+	if (!add_frame(attempt, key, &err)) {
 		buf_add_z(words, err.message);
 		err_finish(&err);
 		return HOST_KEY_FAILED;

@@ -232,15 +232,22 @@ static bool is_skipped(struct attempt *attempt, const struct value *value)
 	return unit && unit->state == NODE_SKIPPED;
 }
 
-bool values_binding_text(struct attempt *attempt, const struct binding *binding, str *out, struct err *err)
+static bool resolve_for_key(void *ctx, const struct ref *ref, str *out, struct err *err)
 {
+	return ref->kind != REF_VARIABLE && resolve_text(ctx, ref, out, err);
+}
+
+bool values_binding_text(
+	struct attempt *attempt, const struct binding *binding, bool for_key, str *out, struct err *err)
+{
+	struct ref_resolver resolver = {.ctx = attempt, .text = for_key ? resolve_for_key : resolve_text};
 	const struct value *value = binding->value;
 	struct buf text = {0};
 	bool ok = true;
 	if (binding->if_skipped && is_skipped(attempt, value))
 		ref_value_text(&text, binding->if_skipped);
 	else if (value->kind == VALUE_STRING)
-		ok = ref_expand(value->as.text, &(struct ref_resolver){.ctx = attempt, .text = resolve_text}, &text, err);
+		ok = ref_expand(value->as.text, &resolver, &text, err);
 	else
 		ref_value_text(&text, value);
 	*out = arena_str(&attempt->arena, buf_str(&text));

@@ -136,4 +136,7 @@ struct pawl_run *host_start(struct pawl_node *node, const struct host_events *ev
 /* Asks it to stop: the plugin's cancel(), or TERM, and KILL after the grace period.  `finished` follows. */
 void host_cancel(struct pawl_run *run, int32_t reason);
 
+/* The same without grace: SIGKILL now. */
+void host_kill(struct pawl_run *run);
+
 #endif

@@ -1,0 +1,119 @@
+/* cli: what the commands share: where the project is, what to print on, how errors look, how options are read.  People and
+ * programs are talked to here and nowhere else. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "model/workflow.h"
+#include "plug/host.h"
+#include "store/runs.h"
+
+#include <stdio.h>
+
+/* Exit codes; docs/cli.md has the table. */
+enum {
+	EXIT_DONE = 0,
+	EXIT_NODE_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_PAUSED = 3,
+	EXIT_SYSTEM = 4,
+	EXIT_WORK = 10,
+	EXIT_BUG = 70,
+	EXIT_INTERRUPTED = 130,
+};
+
+struct cli {
+	struct arena arena; /* dies with the command */
+	const char *program; /* argv[0] */
+	const char *project; /* absolute; set by cli_project() */
+	struct types *types; /* set by cli_types() */
+	bool is_json;
+	bool is_quiet;
+	bool is_verbose;
+	bool has_color_out;
+	bool has_color_err;
+	const char *plugin_paths[17]; /* --plugin-path, NULL-terminated */
+	size_t plugin_path_count;
+};
+
+struct command {
+	const char *name;
+	const char *group;
+	const char *summary; /* one line */
+	const char *help;    /* usage, examples, options */
+	int (*run)(struct cli *cli, int argc, char **argv); /* argv[0] is the command */
+};
+extern const struct command *const commands[]; /* NULL-terminated, in the order of `pawl help` */
+
+/* ---- options (args.c) ---- */
+
+enum arg_kind { ARG_FLAG, ARG_VALUE, ARG_LIST, ARG_NUMBER };
+struct arg_list {
+	VEC(const char *) list;
+};
+struct arg {
+	const char *name; /* "force-all", without dashes */
+	char letter;      /* or 0 */
+	enum arg_kind kind;
+	void *target; /* bool *, const char **, struct arg_list *, int64_t * */
+	const char *optional; /* ARG_VALUE: what `--name` without `=` means; NULL: a value is required */
+};
+/* Options and words may mix; `--` ends the options, and what follows it goes to *rest when that is not NULL.  -h and --help,
+ * --json, -q, -v, --plugin-path and --no-color are known everywhere.  False: told the person what is wrong; *exit_code is
+ * then what to exit with. */
+bool args_parse(struct cli *cli, const struct command *command, const struct arg *args, size_t count, int argc,
+	char **argv, struct arg_list *words, struct arg_list *rest, int *exit_code);
+void args_finish(struct arg_list *list);
+
+/* ---- talking (talk.c) ---- */
+
+/* Prints an error or warning: code, sentence, source line with a caret, help. */
+void talk_err(struct cli *cli, const struct err *err);
+void talk_diags(struct cli *cli, const struct diags *diags);
+/* Prints, finishes the err, and gives the exit code that suits its code: 4 for E-STORE-*, E-FS-*, E-LOOP-*; else 2. */
+int talk_fail(struct cli *cli, struct err *err);
+/* A warning on stderr in one line, unless quiet. */
+void talk_note(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* ANSI sequences, or "" where colours aren't welcome. */
+enum color { COLOR_NONE, COLOR_RED, COLOR_GREEN, COLOR_YELLOW, COLOR_BLUE, COLOR_DIM, COLOR_BOLD };
+const char *talk_color(const struct cli *cli, bool err, enum color color);
+/* Everything of `text` to stdout; exits with 0 in silence where the reader is gone, 4 where the disk is full. */
+void talk_out(struct cli *cli, str text);
+void talk_outf(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A table for people: columns padded to their widest cell, the last one as long as it is. */
+struct table {
+	VEC(str) cells;
+	size_t columns;
+	struct arena arena;
+};
+void table_init(struct table *table, size_t columns);
+void table_cell(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void table_print(struct cli *cli, struct table *table); /* and finishes it */
+
+/* ---- the project (project.c) ---- */
+
+/* Finds `.pawl` upwards from here, else `.archon` or `.git`, else this directory. */
+const char *cli_project(struct cli *cli);
+struct types *cli_types(struct cli *cli);
+/* NULL: told why.  In STORE_READ without a store: NULL, and *exit_code is 0 when `absent_is_fine` (nothing was told). */
+struct store *cli_store(struct cli *cli, enum store_mode mode, int *exit_code);
+/* The file of a workflow by name or path; NULL: told why, with a did-you-mean. */
+char *cli_find_workflow(struct cli *cli, const char *name);
+/* Finds, reads, loads and checks (also with the plugins); NULL: told why. */
+struct workflow *cli_load_workflow(struct cli *cli, const char *name);
+struct workflow *cli_load_file(struct cli *cli, const char *path);
+/* Every workflow file there is: fn(arg, path). */
+void cli_each_workflow(struct cli *cli, void (*fn)(void *arg, const char *path), void *arg);
+
+/* "7" or "7/node" -> run and node ("" where there is none); "last" is the newest run.  False: told why. */
+bool cli_parse_run(struct cli *cli, struct store *store, const char *text, int64_t *run, str *node);
+/* The row of a run that must be there; false: told why, with what to do. */
+bool cli_get_run(struct cli *cli, struct store *store, int64_t run, struct run_row *row);
+
+/* Nodes of `a`, `a+`, `+a`, `+a+`: sets marks[index]; false: told why. */
+bool cli_select(struct cli *cli, const struct workflow *workflow, const char *selector, bool *marks);
+
+#endif

@@ -1,0 +1,77 @@
+/* cmd_lint: checks workflow files without running anything of them; `pawl types` lists what a node can be. */
+#include "cli/cli.h"
+
+extern const struct command command_lint, command_types;
+
+struct linting {
+	struct cli *cli;
+	size_t files;
+	size_t bad;
+};
+
+static void lint_file(void *arg, const char *path)
+{
+	struct linting *l = arg;
+	struct workflow *workflow = cli_load_file(l->cli, path);
+	l->files++;
+	l->bad += workflow == NULL;
+	if (workflow && !l->cli->is_quiet)
+		talk_outf(l->cli, "ok  %.*s  %u node%s  %s\n", STR_ARG(workflow->name), workflow->node_count,
+			workflow->node_count == 1 ? "" : "s", path);
+	workflow_destroy(workflow);
+}
+
+static int run_lint(struct cli *cli, int argc, char **argv)
+{
+	struct arg_list words = {0};
+	struct linting l = {.cli = cli};
+	int code = EXIT_USAGE;
+	if (args_parse(cli, &command_lint, NULL, 0, argc, argv, &words, NULL, &code)) {
+		for (size_t i = 0; i < words.list.len; i++) {
+			const char *path = cli_find_workflow(cli, words.list.ptr[i]);
+			if (path)
+				lint_file(&l, path);
+			else
+				l.bad++;
+		}
+		if (!words.list.len)
+			cli_each_workflow(cli, lint_file, &l);
+		if (!l.files && !l.bad)
+			talk_note(cli, "no workflows in %s/.pawl/workflows", cli_project(cli));
+		code = l.bad ? EXIT_USAGE : EXIT_DONE;
+	}
+	args_finish(&words);
+	return code;
+}
+
+static void list_type(void *arg, str keyword, const char *path, const char *refused)
+{
+	struct linting *l = arg;
+	struct err err = {0};
+	const struct plug_type *type = refused ? NULL : types_find(cli_types(l->cli), keyword, &err);
+	if (type)
+		talk_outf(l->cli, "%-12.*s %s\n             %s %s, %s\n", STR_ARG(keyword),
+			type->type->summary ? type->type->summary : "", type->plugin->id, type->plugin->version, path);
+	else
+		talk_outf(l->cli, "%-12.*s can't be used: %s\n             %s\n", STR_ARG(keyword),
+			refused ? refused : err.message, path);
+	err_finish(&err);
+}
+
+static int run_types(struct cli *cli, int argc, char **argv)
+{
+	struct arg_list words = {0};
+	struct linting l = {.cli = cli};
+	int code = EXIT_USAGE;
+	if (args_parse(cli, &command_types, NULL, 0, argc, argv, &words, NULL, &code)) {
+		types_each_file(cli_types(cli), list_type, &l);
+		code = EXIT_DONE;
+	}
+	args_finish(&words);
+	return code;
+}
+
+const struct command command_lint = {"lint", "Author", "check workflow files; nothing of them is run",
+	"  pawl lint\n  pawl lint release\n  pawl lint path/to/file.yaml\n\nusage: pawl lint [WORKFLOW…]\n", run_lint};
+const struct command command_types = {"types", "Author", "list node types and the plugins that provide them",
+	"  pawl types\n  pawl types --plugin-path ./build\n\nusage: pawl types\n", run_types};

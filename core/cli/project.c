@@ -1,0 +1,335 @@
+/* project: where things are: the project, its store, its plugins, its workflows.  See cli.h. */
+#include "cli/cli.h"
+#include "engine/contract.h"
+#include "sys/fs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool has_entry(const char *dir, const char *name)
+{
+	struct buf path = {0};
+	struct stat st;
+	buf_printf(&path, "%s/%s", dir, name);
+	bool yes = stat(buf_cstr(&path), &st) == 0;
+	buf_finish(&path);
+	return yes;
+}
+
+/* The nearest directory upwards that has `name`, on the heap; NULL: none. */
+static char *find_upwards(const char *from, const char *name)
+{
+	char *dir = mem_dup(from, strlen(from));
+	for (;;) {
+		if (has_entry(dir, name))
+			return dir;
+		char *slash = strrchr(dir, '/');
+		if (!slash || dir[1] == '\0')
+			break;
+		slash[slash == dir] = '\0';
+	}
+	free(dir);
+	return NULL;
+}
+
+const char *cli_project(struct cli *cli)
+{
+	static const char *const marks[] = {".pawl", ".archon", ".git"};
+	if (cli->project)
+		return cli->project;
+	char *here = realpath(".", NULL);
+	if (!here)
+		here = mem_dup("/", 1);
+	const char *home = getenv("HOME");
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]) && !cli->project; i++) {
+		char *found = find_upwards(here, marks[i]);
+		/* A project is never the whole home directory by accident of a dotfile in it. */
+		bool is_home = found && home && !strcmp(found, home) && strcmp(here, home) != 0;
+		if (found && !is_home)
+			cli->project = arena_printf(&cli->arena, "%s", found);
+		free(found);
+	}
+	if (!cli->project)
+		cli->project = arena_printf(&cli->arena, "%s", here);
+	free(here);
+	return cli->project;
+}
+
+/* The plugins that came with this program: beside it in the build tree and where it is installed. */
+static const char *builtin_path(struct cli *cli)
+{
+	struct buf target = {0};
+	const char *path = PAWL_PLUGIN_DIR;
+	if (fs_read_link(AT_FDCWD, "/proc/self/exe", &target, NULL)) {
+		char *slash = strrchr(buf_cstr(&target), '/');
+		const char *beside =
+			arena_printf(&cli->arena, "%.*s/../lib/pawl/plugins", (int)(slash - target.ptr), target.ptr);
+		char *real = realpath(beside, NULL);
+		if (real)
+			path = arena_printf(&cli->arena, "%s", real);
+		free(real);
+	}
+	buf_finish(&target);
+	return path;
+}
+
+struct types *cli_types(struct cli *cli)
+{
+	if (cli->types)
+		return cli->types;
+	const char *home = getenv("HOME");
+	const char *data = home ? arena_printf(&cli->arena, "%s/.local/lib/pawl/plugins", home) : NULL;
+	const char *trust = home ? arena_printf(&cli->arena, "%s/.config/pawl/trusted-plugins", home) : NULL;
+	struct types_options options = {.paths = cli->plugin_paths,
+		.env_path = getenv("PAWL_PLUGIN_PATH"),
+		.home_path = data,
+		.builtin_path = builtin_path(cli),
+		.project = cli_project(cli),
+		.trust_file = trust};
+	cli->types = types_create(&options);
+	return cli->types;
+}
+
+struct store *cli_store(struct cli *cli, enum store_mode mode, int *exit_code)
+{
+	struct err err = {0};
+	struct store *store = store_open(cli_project(cli), mode, &err);
+	*exit_code = EXIT_DONE;
+	if (err_is_set(&err)) {
+		*exit_code = talk_fail(cli, &err);
+		if (store)
+			*exit_code = EXIT_DONE; /* it was a warning: a damaged store was set aside */
+	} else if (!store) {
+		err_set(&err, "E-RUN-NONE", "nothing has run yet in %s", cli->project);
+		err_help(&err, "run a workflow first: pawl run NAME");
+		*exit_code = talk_fail(cli, &err);
+	}
+	return store;
+}
+
+static bool is_workflow_name(const char *name)
+{
+	return str_ends(str_of(name), STR(".yaml")) || str_ends(str_of(name), STR(".yml"));
+}
+
+struct walk {
+	void (*fn)(void *arg, const char *path);
+	void *arg;
+};
+
+static void walk_dir(const struct walk *walk, const char *root)
+{
+	struct fs_list list = {0};
+	int fd = fs_open_dir(root, NULL);
+	if (fd < 0)
+		return;
+	struct buf path = {0};
+	if (fs_list_tree(fd, ".", NULL, &list, NULL)) {
+		for (size_t i = 0; i < list.len; i++) {
+			if (S_ISDIR(list.ptr[i].stat.mode) || !is_workflow_name(list.ptr[i].name))
+				continue;
+			buf_clear(&path);
+			buf_printf(&path, "%s/%s", root, list.ptr[i].name);
+			walk->fn(walk->arg, buf_cstr(&path));
+		}
+	}
+	fs_list_finish(&list);
+	buf_finish(&path);
+	close(fd);
+}
+
+void cli_each_workflow(struct cli *cli, void (*fn)(void *arg, const char *path), void *arg)
+{
+	struct walk walk = {fn, arg};
+	const char *home = getenv("HOME");
+	walk_dir(&walk, arena_printf(&cli->arena, "%s/.pawl/workflows", cli_project(cli)));
+	if (home)
+		walk_dir(&walk, arena_printf(&cli->arena, "%s/.config/pawl/workflows", home));
+}
+
+/* "path/to/etl.yaml" -> "etl". */
+static str name_of_file(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	str name = str_of(slash ? slash + 1 : path);
+	return str_slice(name, 0, name.len - (str_ends(name, STR(".yaml")) ? 5 : 4));
+}
+
+struct finding {
+	struct cli *cli;
+	const char *wanted;
+	char *found;
+	VEC(str) names;
+};
+
+static void consider(void *arg, const char *path)
+{
+	struct finding *f = arg;
+	str name = name_of_file(path);
+	*vec_push(&f->names) = arena_str(&f->cli->arena, name);
+	if (!f->found && str_is(name, f->wanted))
+		f->found = arena_printf(&f->cli->arena, "%s", path);
+}
+
+char *cli_find_workflow(struct cli *cli, const char *name)
+{
+	if (is_workflow_name(name) || strchr(name, '/'))
+		return arena_printf(&cli->arena, "%s", name);
+	struct finding f = {.cli = cli, .wanted = name};
+	cli_each_workflow(cli, consider, &f);
+	if (!f.found) {
+		struct err err = {0};
+		str near = str_nearest(str_of(name), f.names.ptr, f.names.len);
+		err_set(&err, "E-WORKFLOW-UNKNOWN", "there is no workflow `%s`", name);
+		if (near.len)
+			err_help(&err, "did you mean `%.*s`?", STR_ARG(near));
+		else
+			err_help(&err, "put it into %s/.pawl/workflows/%s.yaml, or name a file: pawl run path/to/file.yaml",
+				cli_project(cli), name);
+		talk_fail(cli, &err);
+	}
+	vec_finish(&f.names);
+	return f.found;
+}
+
+/* What the plugins say of their nodes. */
+static void check_nodes(struct cli *cli, const struct workflow *workflow, struct diags *diags)
+{
+	for (uint32_t i = 0; i < workflow->node_count; i++) {
+		struct host_node_init init = {.workflow = workflow,
+			.node = &workflow->nodes[i],
+			.type = types_find(cli_types(cli), workflow->nodes[i].type, NULL),
+			.project = cli_project(cli)};
+		if (!init.type)
+			continue;
+		struct pawl_node *node = host_node_create(&init);
+		host_validate(node, diags);
+		host_node_destroy(node);
+		struct arena arena = {0};
+		contract_check_spec(&workflow->nodes[i], workflow->file, &arena, diags);
+		arena_finish(&arena);
+	}
+}
+
+struct workflow *cli_load_file(struct cli *cli, const char *path)
+{
+	struct buf text = {0};
+	struct err err = {0};
+	struct diags diags = {0};
+	const char *file = arena_printf(&cli->arena, "%s", path);
+	if (!fs_read_file(AT_FDCWD, path, (size_t)64 << 20, &text, &err)) {
+		talk_fail(cli, &err);
+		buf_finish(&text);
+		return NULL;
+	}
+	struct workflow_types types = types_for_workflow(cli_types(cli));
+	struct workflow *workflow = workflow_load(buf_str(&text), file, &types, &diags);
+	buf_finish(&text);
+	if (workflow)
+		check_nodes(cli, workflow, &diags);
+	diags_sort(&diags);
+	talk_diags(cli, &diags);
+	if (diags.errors) {
+		talk_note(cli, "%zu error%s in %s; nothing was run", diags.errors, diags.errors == 1 ? "" : "s", file);
+		workflow_destroy(workflow);
+		workflow = NULL;
+	}
+	diags_finish(&diags);
+	return workflow;
+}
+
+struct workflow *cli_load_workflow(struct cli *cli, const char *name)
+{
+	const char *path = cli_find_workflow(cli, name);
+	return path ? cli_load_file(cli, path) : NULL;
+}
+
+bool cli_get_run(struct cli *cli, struct store *store, int64_t run, struct run_row *row)
+{
+	struct err err = {0};
+	bool found = false;
+	if (!runs_get(store, &cli->arena, run, row, &found, &err)) {
+		talk_fail(cli, &err);
+		return false;
+	}
+	if (!found) {
+		err_set(&err, "E-RUN-UNKNOWN", "there is no run %lld", (long long)run);
+		err_help(&err, "`pawl runs` lists them");
+		talk_fail(cli, &err);
+	}
+	return found;
+}
+
+bool cli_parse_run(struct cli *cli, struct store *store, const char *text, int64_t *run, str *node)
+{
+	str all = str_of(text);
+	size_t slash = str_find_char(all, '/', 0);
+	str number = str_slice(all, 0, slash == SIZE_MAX ? all.len : slash);
+	uint64_t value = 0;
+	*node = slash == SIZE_MAX ? STR("") : str_slice(all, slash + 1, all.len);
+	if (str_is(number, "last")) {
+		struct run_list list = {0};
+		if (runs_list(store, &cli->arena, STR(""), 1, false, &list, NULL) && list.len) {
+			*run = list.ptr[0].id;
+			return true;
+		}
+	}
+	if (str_to_u64(number, &value) && value && value <= INT64_MAX) {
+		*run = (int64_t)value;
+		return true;
+	}
+	struct err err = {0};
+	err_set(&err, "E-USAGE", "\"%s\" is not a run", text);
+	err_help(&err, "a run is a number or `last`, a node of it RUN/NODE; `pawl runs` lists them");
+	talk_fail(cli, &err);
+	return false;
+}
+
+static void mark(const struct workflow *workflow, uint32_t index, bool down, bool *marks)
+{
+	VEC(uint32_t) todo = {0};
+	bool *seen = mem_zalloc(workflow->node_count);
+	*vec_push(&todo) = index;
+	while (todo.len) {
+		const struct node *node = &workflow->nodes[todo.ptr[--todo.len]];
+		if (seen[node->index])
+			continue;
+		seen[node->index] = marks[node->index] = true;
+		uint32_t count = down ? node->consumer_count : node->dep_count;
+		for (uint32_t i = 0; i < count; i++)
+			*vec_push(&todo) = down ? node->consumers[i] : node->deps[i];
+	}
+	free(seen);
+	vec_finish(&todo);
+}
+
+bool cli_select(struct cli *cli, const struct workflow *workflow, const char *selector, bool *marks)
+{
+	str id = str_of(selector);
+	bool up = str_starts(id, STR("+"));
+	bool down = str_ends(id, STR("+")) && id.len > 1;
+	id = str_slice(id, up, id.len - down);
+	const struct node *node = workflow_find(workflow, id);
+	if (!node) {
+		struct err err = {0};
+		str *ids = arena_array(&cli->arena, str, workflow->node_count);
+		for (uint32_t i = 0; i < workflow->node_count; i++)
+			ids[i] = workflow->nodes[i].id;
+		str near = str_nearest(id, ids, workflow->node_count);
+		err_set(&err, "E-NODE-UNKNOWN", "workflow %.*s has no node `%.*s`", STR_ARG(workflow->name), STR_ARG(id));
+		if (near.len)
+			err_help(&err, "did you mean `%.*s`?", STR_ARG(near));
+		talk_fail(cli, &err);
+		return false;
+	}
+	marks[node->index] = true;
+	if (up)
+		mark(workflow, node->index, false, marks);
+	if (down)
+		mark(workflow, node->index, true, marks);
+	return true;
+}

@@ -1,0 +1,180 @@
+/* lookup: gathers for decide() what the store and the file system have to say of a node: the results under its key, whether
+ * their traces hold, verdicts on them, and, where there is none, what changed since the newest one. */
+#include "engine/internal.h"
+
+#include "engine/contract.h"
+#include "sys/clock.h"
+
+static bool belongs(struct attempt *attempt, int64_t result)
+{
+	struct engine *engine = attempt->engine;
+	bool yes = false;
+	if (engine->options->resume)
+		results_belongs(engine->store, result, engine->row.id, &yes, NULL);
+	/* A run that continues another may itself have been continued: the whole line counts. */
+	int64_t run = engine->row.continues;
+	for (unsigned depth = 0; !yes && run && depth < 1000; depth++) {
+		struct run_row row = {0};
+		bool found = false;
+		results_belongs(engine->store, result, run, &yes, NULL);
+		if (yes || !runs_get(engine->store, &attempt->arena, run, &row, &found, NULL) || !found)
+			break;
+		run = row.continues;
+	}
+	return yes;
+}
+
+static const struct verdict_row *find_verdict(const struct verdict_list *list, enum verdict_kind kind)
+{
+	for (size_t i = 0; i < list->len; i++) {
+		if (list->ptr[i].kind == kind)
+			return &list->ptr[i];
+	}
+	return NULL;
+}
+
+static void add_verdicts(struct attempt *attempt, struct candidate *c)
+{
+	struct engine *engine = attempt->engine;
+	struct verdict_list list = {0};
+	if (!verdicts_on(engine->store, &attempt->arena, engine->workflow->name, attempt->unit->node->id, &c->row->output,
+		    c->row->has_manifest ? &c->row->manifest : NULL, &list, NULL))
+		return;
+	c->refusal = find_verdict(&list, VERDICT_QUARANTINED);
+	if (!engine->options->no_suspect && !find_verdict(&list, VERDICT_EXONERATED))
+		c->suspect = find_verdict(&list, VERDICT_SUSPECT);
+}
+
+static void examine(struct attempt *attempt, const struct result_row *row, struct candidate *c)
+{
+	struct fact_place place;
+	struct trace trace = {0};
+	attempt_fact_place(attempt, &place);
+	*c = (struct candidate){.row = row,
+		.contract = STR(""),
+		.output_gone = STR(""),
+		.output_other = STR(""),
+		.policy = STR("")};
+	if (!row->provable)
+		c->belongs = belongs(attempt, row->id);
+	if (!trace_parse(row->trace, &trace)) {
+		c->is_damaged = true;
+		trace_finish(&trace);
+		return;
+	}
+	struct broken_fact *broken = arena_new(&attempt->arena, struct broken_fact);
+	if (facts_find_broken(&place, &attempt->arena, &trace, broken)) {
+		c->broken = broken;
+	} else {
+		add_verdicts(attempt, c);
+		c->is_damaged = !cas_has(attempt->engine->store, &row->output, true);
+		artifacts_check(attempt, &trace, c);
+		if (!c->is_damaged)
+			c->contract = contract_recheck(attempt, row);
+	}
+	trace_finish(&trace);
+}
+
+/* Is anything against it?  The rows of decide(), shortened: only to stop looking at older results. */
+static bool is_spotless(const struct attempt *attempt, const struct candidate *c)
+{
+	return !c->broken && !c->refusal && !c->suspect && !c->contract.len && !c->output_gone.len && !c->output_other.len &&
+	       !c->is_damaged && !c->policy.len && (c->row->provable || c->belongs) && !attempt->unit->node->ttl_ms;
+}
+
+static void add_candidates(struct attempt *attempt, struct decide_input *in)
+{
+	struct engine *engine = attempt->engine;
+	struct result_list list = {0};
+	if (!results_find(engine->store, &attempt->arena, engine->workflow->name, attempt->unit->node->id,
+		    &attempt->digest, &list, NULL) ||
+		!list.len)
+		return;
+	struct candidate *candidates = arena_array(&attempt->arena, struct candidate, list.len);
+	for (size_t i = 0; i < list.len; i++) {
+		examine(attempt, &list.ptr[i], &candidates[i]);
+		in->candidate_count++;
+		if (is_spotless(attempt, &candidates[i]))
+			break;
+	}
+	in->candidates = candidates;
+}
+
+/* Why there is nothing under this key. */
+static void add_history(struct attempt *attempt, struct decide_input *in)
+{
+	struct engine *engine = attempt->engine;
+	struct arena *arena = &attempt->arena;
+	str workflow = engine->workflow->name;
+	str node = attempt->unit->node->id;
+	struct result_row *newest = arena_new(arena, struct result_row);
+	bool found = false;
+	if (nodes_newest(engine->store, arena, workflow, node, &attempt->last, &found, NULL) && found) {
+		const struct node_row last = attempt->last;
+		if (last.state == NODE_FAILED) {
+			in->failed_run = last.run;
+			in->failed_how = last.signal ? str_of(arena_printf(arena, "signal %lld", (long long)last.signal))
+						     : str_of(arena_printf(arena, "exit %lld", (long long)last.exit_code));
+			if (!last.signal && last.exit_code <= 0)
+				in->failed_how = last.error.len ? last.error : STR("it could not run");
+		}
+		const struct value *extra = json_parse(arena, last.extra, NULL);
+		const struct value *why = value_get(extra, STR("not_stored"));
+		if (last.state == NODE_COMPLETED && why && why->kind == VALUE_STRING) {
+			in->not_stored = why->as.text;
+			in->not_stored_run = last.run;
+		}
+	}
+	found = false;
+	if (!results_newest(engine->store, arena, workflow, node, newest, &found, NULL) || !found)
+		return;
+	in->newest = newest;
+	if (!digest_eq(&newest->key, &attempt->digest)) {
+		struct key_parts then = {0};
+		struct key_parts now = {0};
+		struct key_changes *changes = arena_new(arena, struct key_changes);
+		if (key_parse(arena, newest->transcript, &then) && key_parse(arena, buf_str(&attempt->key.text), &now))
+			*changes = key_diff(arena, &then, &now);
+		in->changes = changes;
+		return;
+	}
+	struct verdict_list list = {0};
+	if (newest->dropped && verdicts_on(engine->store, arena, workflow, node, &newest->output,
+				      newest->has_manifest ? &newest->manifest : NULL, &list, NULL))
+		in->invalidated = find_verdict(&list, VERDICT_INVALIDATED);
+}
+
+void lookup_decide(struct attempt *attempt, enum host_key_status status, str words)
+{
+	const struct engine *engine = attempt->engine;
+	const struct node *node = attempt->unit->node;
+	const struct engine_options *options = engine->options;
+	struct decide_input in = {
+		.forced = options->forced && options->forced[node->index],
+		.no_resume = options->reuse == REUSE_OFF,
+		.continuing = options->resume || options->continues,
+		.now_ms = engine->world->wall_ms(engine->world->ctx),
+		.always_run = node->always_run,
+		.ttl_ms = node->ttl_ms,
+		.not_cacheable = status == HOST_KEY_NOT_CACHEABLE,
+		.key_incomplete = status == HOST_KEY_FAILED,
+		.words = words,
+		.failed_how = STR(""),
+		.not_stored = STR(""),
+	};
+	if (attempt->has_key && !in.forced && !in.no_resume && !in.always_run) {
+		add_candidates(attempt, &in);
+		if (!in.candidate_count)
+			add_history(attempt, &in);
+	}
+	attempt->decision = decide(&attempt->arena, &in);
+	attempt->candidates = in.candidates;
+	const struct candidate *chosen =
+		in.candidate_count ? &in.candidates[attempt->decision.candidate] : NULL;
+	if (attempt->decision.reason == REASON_SUSPECT && chosen) {
+		attempt->is_suspect_rerun = true;
+		attempt->suspected = chosen->row;
+	}
+	attempt->reused = attempt->decision.action == ACTION_REUSE ? chosen->row : NULL;
+	attempt->refused = attempt->decision.action == ACTION_RUN && chosen ? chosen->row : NULL;
+}

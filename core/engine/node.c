@@ -1,0 +1,529 @@
+/* node: one node from ready to running: its trigger rule and condition, the decision, a reuse, the start of a body, retries,
+ * timeouts and cancelling.  What comes after the body is in finish.c. */
+#include "engine/internal.h"
+
+#include "base/mem.h"
+#include "engine/contract.h"
+#include "engine/verdict.h"
+#include "sys/clock.h"
+
+#include <stdlib.h>
+
+static const uint64_t claim_poll_ms = 50;
+
+/* ---- trigger rules ---- */
+
+struct tally {
+	uint32_t completed, failed, skipped, skipped_by_failure, cancelled;
+};
+
+static struct tally count_deps(const struct engine *engine, const struct node *node)
+{
+	struct tally t = {0};
+	for (uint32_t d = 0; d < node->dep_count; d++) {
+		const struct unit *dep = &engine->units[node->deps[d]];
+		t.completed += dep->state == NODE_COMPLETED || dep->state == NODE_REUSED;
+		t.failed += dep->state == NODE_FAILED;
+		t.cancelled += dep->state == NODE_CANCELLED;
+		t.skipped += dep->state == NODE_SKIPPED;
+		t.skipped_by_failure += dep->state == NODE_SKIPPED && dep->failed_upstream;
+	}
+	return t;
+}
+
+/* Whether the rule lets the node run; *failed: it does not because something failed. */
+bool node_rule_allows(enum trigger_rule rule, uint32_t total, const struct tally *t, bool *failed)
+{
+	uint32_t bad = t->failed + t->cancelled + t->skipped_by_failure;
+	*failed = bad > 0;
+	switch (rule) {
+	case RULE_ALL_SUCCESS:
+		return t->completed == total;
+	case RULE_ONE_SUCCESS:
+		return t->completed > 0;
+	case RULE_NONE_FAILED_MIN_ONE_SUCCESS:
+		return bad == 0 && t->completed > 0;
+	case RULE_ALL_DONE:
+		return true;
+	}
+	return false;
+}
+
+static bool check_rule(struct engine *engine, struct unit *unit)
+{
+	const struct node *node = unit->node;
+	struct tally t = count_deps(engine, node);
+	bool failed = false;
+	if (!node->dep_count || node_rule_allows(node->rule, node->dep_count, &t, &failed))
+		return true;
+	unit->failed_upstream = failed;
+	for (uint32_t d = 0; d < node->dep_count; d++) {
+		const struct unit *dep = &engine->units[node->deps[d]];
+		bool is_cause = dep->state == NODE_FAILED || dep->state == NODE_CANCELLED || dep->state == NODE_SKIPPED;
+		bool is_bad = dep->state != NODE_SKIPPED || dep->failed_upstream;
+		if (!is_cause || (failed && !is_bad))
+			continue;
+		const char *how = dep->state == NODE_SKIPPED ? "was skipped" :
+				  dep->state == NODE_FAILED  ? "failed"
+							     : "was cancelled";
+		node_skip(engine, unit, failed ? "upstream_failed" : "upstream_skipped",
+			str_of(arena_printf(&engine->arena, "%.*s %s", STR_ARG(dep->node->id), how)));
+		return false;
+	}
+	node_skip(engine, unit, "trigger_rule", str_of(trigger_rule_name(node->rule)));
+	return false;
+}
+
+/* ---- deciding ---- */
+
+static struct attempt *attempt_create(struct engine *engine, struct unit *unit)
+{
+	struct attempt *attempt = mem_zalloc(sizeof(*attempt));
+	attempt->engine = engine;
+	attempt->unit = unit;
+	attempt->cwd = store_project_path(engine->store);
+	if (unit->node->dir.len)
+		attempt->cwd = arena_printf(&attempt->arena, "%s/%.*s", attempt->cwd, STR_ARG(unit->node->dir));
+	unit->attempt = attempt;
+	return attempt;
+}
+
+void attempt_destroy(struct attempt *attempt)
+{
+	struct engine *engine = attempt->engine;
+	if (attempt->is_claimed)
+		store_unclaim(engine->store, &attempt->digest);
+	engine->world->timer_stop(engine->world->ctx, attempt->timer);
+	host_node_destroy(attempt->host);
+	key_finish(&attempt->key);
+	vec_finish(&attempt->plugin_facts.list);
+	trace_finish(&attempt->before);
+	cas_writer_destroy(attempt->out);
+	cas_writer_destroy(attempt->log);
+	trace_finish(&attempt->after);
+	buf_finish(&attempt->emits);
+	buf_finish(&attempt->carry);
+	buf_finish(&attempt->check_log);
+	attempt->unit->attempt = NULL;
+	arena_finish(&attempt->arena);
+	free(attempt);
+}
+
+void attempt_fact_place(const struct attempt *attempt, struct fact_place *place)
+{
+	bool found = false;
+	str path = environ_get(attempt->env, "PATH", &found);
+	*place = (struct fact_place){.store = attempt->engine->store,
+		.memo = attempt->engine->memo,
+		.path_env = path.ptr,
+		.dir = attempt->unit->node->dir,
+		.writes = &attempt->unit->node->writes};
+}
+
+/* `when`: false and the node is skipped, or has failed. */
+static bool check_when(struct attempt *attempt)
+{
+	struct unit *unit = attempt->unit;
+	struct host_values values;
+	struct ref_resolver resolver;
+	struct buf explain = {0};
+	struct err err = {0};
+	bool result = true;
+	if (!unit->node->when)
+		return true;
+	values_init(attempt, &values, &resolver);
+	if (!when_eval(unit->node->when, &resolver, &result, &explain, &err)) {
+		err_wrap(&err, "when");
+		node_fail_early(attempt, &err);
+		err_finish(&err);
+		result = false;
+	} else if (!result) {
+		struct engine *engine = attempt->engine;
+		str sentence = arena_str(&engine->arena, buf_str(&explain));
+		attempt_destroy(attempt);
+		node_skip(engine, unit, "when", sentence);
+	}
+	buf_finish(&explain);
+	return result;
+}
+
+void node_make_host(struct attempt *attempt)
+{
+	struct engine *engine = attempt->engine;
+	struct host_values *values = arena_new(&attempt->arena, struct host_values);
+	struct ref_resolver resolver;
+	values_init(attempt, values, &resolver);
+	struct host_node_init init = {.workflow = engine->workflow,
+		.node = attempt->unit->node,
+		.type = attempt->unit->type,
+		.values = values,
+		.env = attempt->env,
+		.cwd = attempt->cwd,
+		.project = store_project_path(engine->store),
+		.temp_root = arena_printf(&attempt->arena, "%s/tmp", store_state_path(engine->store)),
+		.marker = attempt->marker,
+		.world = engine->world,
+		.store = engine->store,
+		.grace_ms = engine->options->grace_ms};
+	attempt->host = host_node_create(&init);
+}
+
+/* Fills attempt->decision.  False where the node has failed before it could be decided. */
+static bool decide_now(struct attempt *attempt)
+{
+	struct err err = {0};
+	struct buf words = {0};
+	if (!environ_build(attempt, &err)) {
+		node_fail_early(attempt, &err);
+		err_finish(&err);
+		return false;
+	}
+	node_make_host(attempt);
+	enum host_key_status status = nodekey_build(attempt, &words);
+	lookup_decide(attempt, status, arena_str(&attempt->arena, buf_str(&words)));
+	buf_finish(&words);
+	return true;
+}
+
+static bool reuse_now(struct attempt *attempt)
+{
+	struct engine *engine = attempt->engine;
+	struct unit *unit = attempt->unit;
+	const struct result_row *row = attempt->reused;
+	struct err err = {0};
+	size_t restored = 0;
+	if (!engine->options->plan && !artifacts_restore(attempt, row, &restored, &err)) {
+		/* What can't be put back is made again. */
+		attempt->decision.action = ACTION_RUN;
+		attempt->decision.reason = REASON_OUTPUT_MISSING;
+		attempt->decision.sentence =
+			str_of(arena_printf(&attempt->arena, "what it wrote can't be restored: %s", err.message));
+		err_finish(&err);
+		return false;
+	}
+	unit->out = (struct produced){.output = row->output,
+		.output_size = row->output_size,
+		.manifest = row->manifest,
+		.has_output = true,
+		.has_manifest = row->has_manifest,
+		.result = row->id,
+		.origin = row->run,
+		.emits = arena_str(&engine->arena, row->emits)};
+	if (restored)
+		attempt->decision.sentence = str_of(arena_printf(&attempt->arena, "%.*s, %zu file%s restored",
+			STR_ARG(attempt->decision.sentence), restored, restored == 1 ? "" : "s"));
+	tell(attempt, EVENT_DECIDED, attempt->decision.sentence);
+	if (!engine->options->plan) {
+		contract_note_met(attempt, row->id);
+		results_reused(engine->store, row->id, engine->row.id, NULL);
+		record_node(attempt, NODE_REUSED, NULL, NULL);
+	}
+	tell(attempt, EVENT_ENDED, attempt->decision.sentence);
+	attempt_destroy(attempt);
+	engine_unit_ended(engine, unit, NODE_REUSED);
+	return true;
+}
+
+/* The right to run this key, where another run of this store may be at it.  False: asked again later. */
+static void poll_claim(void *arg);
+
+static bool claim(struct attempt *attempt)
+{
+	struct engine *engine = attempt->engine;
+	struct err err = {0};
+	/* Only what a second run could reuse is worth waiting for. */
+	bool is_shareable = attempt->has_key && attempt->unit->node->reads_declared &&
+			    attempt->decision.reason > REASON_KEY_INCOMPLETE;
+	if (attempt->is_claimed || !is_shareable)
+		return true;
+	enum claim got = store_claim(engine->store, &attempt->digest, &err);
+	err_finish(&err);
+	if (got == CLAIM_HELD)
+		attempt->is_claimed = true;
+	if (got != CLAIM_BUSY)
+		return true;
+	if (!attempt->is_waiting_announced)
+		tell(attempt, EVENT_NOTE, STR("another run is at it, waiting for its result"));
+	attempt->is_waiting_announced = true;
+	attempt->timer = engine->world->timer_start(engine->world->ctx, claim_poll_ms, poll_claim, attempt);
+	return false;
+}
+
+static void go_on(struct attempt *attempt)
+{
+	struct engine *engine = attempt->engine;
+	struct unit *unit = attempt->unit;
+	if (attempt->decision.action == ACTION_REUSE && reuse_now(attempt))
+		return;
+	if (engine->options->plan) {
+		unit->is_uncertain = true;
+		tell(attempt, EVENT_DECIDED, attempt->decision.sentence);
+		attempt_destroy(attempt);
+		engine_unit_ended(engine, unit, NODE_COMPLETED);
+		return;
+	}
+	if (engine->options->reuse == REUSE_ONLY) {
+		struct err err = {0};
+		err_set(&err, "E-REUSE-ONLY", "it would have to run (%.*s), and --reuse=only forbids it",
+			STR_ARG(attempt->decision.sentence));
+		err_help(&err, "leave --reuse=only out");
+		node_fail_early(attempt, &err);
+		err_finish(&err);
+		return;
+	}
+	if (!claim(attempt))
+		return;
+	if (attempt->is_claimed && attempt->is_waiting_announced) {
+		/* The other run has ended it: what it left may do. */
+		attempt->is_waiting_announced = false;
+		lookup_decide(attempt, HOST_KEY_OK, STR(""));
+		if (attempt->decision.action == ACTION_REUSE && reuse_now(attempt))
+			return;
+	}
+	unit->state = NODE_READY;
+	tell(attempt, EVENT_DECIDED, attempt->decision.sentence);
+	*vec_push(&engine->waiting) = unit->node->index;
+}
+
+static void poll_claim(void *arg)
+{
+	struct attempt *attempt = arg;
+	struct engine *engine = attempt->engine;
+	attempt->timer = NULL;
+	go_on(attempt);
+	engine_pump(engine);
+}
+
+/* In a plan: does anything above it run, so that what it consumes can't be known yet? */
+static bool depends_on_uncertain(const struct engine *engine, const struct node *node)
+{
+	for (uint32_t d = 0; d < node->dep_count; d++) {
+		if (engine->units[node->deps[d]].is_uncertain)
+			return true;
+	}
+	for (uint32_t r = 0; r < node->ref_count; r++) {
+		if (engine->units[node->refs[r]].is_uncertain)
+			return true;
+	}
+	return false;
+}
+
+static void plan_uncertain(struct engine *engine, struct unit *unit)
+{
+	struct attempt *attempt = attempt_create(engine, unit);
+	unit->is_uncertain = true;
+	bool is_forced = engine->options->forced && engine->options->forced[unit->node->index];
+	if (is_forced || engine->options->reuse == REUSE_OFF || unit->node->always_run) {
+		attempt->decision = decide(&attempt->arena, &(struct decide_input){.forced = is_forced,
+								   .no_resume = engine->options->reuse == REUSE_OFF,
+								   .always_run = unit->node->always_run});
+	} else {
+		attempt->is_uncertain = true;
+		attempt->decision = (struct decision){.action = ACTION_RUN,
+			.reason = REASON_INPUT_CHANGED,
+			.sentence = STR("what it consumes is made anew")};
+	}
+	tell(attempt, EVENT_DECIDED, attempt->decision.sentence);
+	attempt_destroy(attempt);
+	engine_unit_ended(engine, unit, NODE_COMPLETED);
+}
+
+void node_decide(struct engine *engine, struct unit *unit)
+{
+	if (!check_rule(engine, unit))
+		return;
+	if (engine->options->plan && depends_on_uncertain(engine, unit->node)) {
+		plan_uncertain(engine, unit);
+		return;
+	}
+	struct attempt *attempt = attempt_create(engine, unit);
+	if (check_when(attempt) && decide_now(attempt))
+		go_on(attempt);
+}
+
+void node_skip(struct engine *engine, struct unit *unit, const char *reason, str sentence)
+{
+	struct attempt *attempt = attempt_create(engine, unit);
+	attempt->skip_reason = reason;
+	attempt->decision.sentence = sentence;
+	if (!engine->options->plan)
+		record_node(attempt, NODE_SKIPPED, NULL, NULL);
+	unit->state = NODE_SKIPPED;
+	tell(attempt, EVENT_ENDED, sentence);
+	attempt_destroy(attempt);
+	engine_unit_ended(engine, unit, NODE_SKIPPED);
+}
+
+void node_fail_early(struct attempt *attempt, const struct err *err)
+{
+	struct engine *engine = attempt->engine;
+	struct unit *unit = attempt->unit;
+	attempt->started_wall = engine->world->wall_ms(engine->world->ctx);
+	if (!engine->options->plan)
+		record_node(attempt, NODE_FAILED, NULL, err);
+	unit->state = NODE_FAILED;
+	tell(attempt, EVENT_ENDED, str_of(err->message));
+	attempt_destroy(attempt);
+	if (engine->events->failed && !engine->options->plan) {
+		store_flush(engine->store, NULL);
+		engine->events->failed(engine->events->arg, engine->row.id, unit->node);
+	}
+	engine_unit_ended(engine, unit, NODE_FAILED);
+}
+
+/* ---- running ---- */
+
+/* An output that names this run's own directory is of no use to another run. */
+static void look_for_artifacts_dir(struct attempt *attempt, str bytes)
+{
+	str name = str_of(attempt->engine->artifacts_dir);
+	buf_add(&attempt->carry, str_slice(bytes, 0, name.len));
+	attempt->prints_artifacts_dir =
+		str_find(bytes, name, 0) != SIZE_MAX || str_find(buf_str(&attempt->carry), name, 0) != SIZE_MAX;
+	buf_clear(&attempt->carry);
+	buf_add(&attempt->carry, str_slice(bytes, bytes.len > name.len ? bytes.len - name.len : 0, bytes.len));
+}
+
+static void on_output(void *arg, int32_t stream, str bytes)
+{
+	struct attempt *attempt = arg;
+	struct engine *engine = attempt->engine;
+	struct cas_writer **writer = stream == PAWL_STDOUT ? &attempt->out : &attempt->log;
+	struct err err = {0};
+	if (!*writer)
+		*writer = cas_writer_create(engine->store);
+	if (stream == PAWL_STDOUT && !attempt->prints_artifacts_dir)
+		look_for_artifacts_dir(attempt, bytes);
+	if (!cas_writer_add(*writer, bytes, &err)) {
+		if (!err_is_set(&engine->error))
+			engine->error = err;
+		else
+			err_finish(&err);
+		engine_fail_store(engine);
+		return;
+	}
+	if (engine->options->verbose)
+		engine->events->node(engine->events->arg, &(struct node_event){.kind = EVENT_OUTPUT,
+								  .node = attempt->unit->node,
+								  .stream = stream,
+								  .bytes = bytes,
+								  .sentence = STR("")});
+}
+
+static void on_emit(void *arg, str name, str value)
+{
+	struct attempt *attempt = arg;
+	buf_add_char(&attempt->emits, attempt->emits.len ? ',' : '{');
+	json_write_string(&attempt->emits, name);
+	buf_add_char(&attempt->emits, ':');
+	json_write_string(&attempt->emits, value);
+}
+
+static void on_artifact(void *arg, str name, const char *path)
+{
+	struct attempt *attempt = arg;
+	struct host_fact *fact = vec_push(&attempt->plugin_facts.list);
+	(void)name;
+	*fact = (struct host_fact){HOST_FACT_OUTPUT, STR("artifact"), arena_str(&attempt->arena, str_of(path))};
+}
+
+static void on_log(void *arg, int32_t level, str text)
+{
+	struct attempt *attempt = arg;
+	if (level >= PAWL_LOG_WARN)
+		tell(attempt, EVENT_NOTE, text);
+}
+
+static void on_progress(void *arg, double fraction, str text)
+{
+	struct attempt *attempt = arg;
+	(void)fraction;
+	tell(attempt, EVENT_NOTE, text);
+}
+
+static void on_finished(void *arg, const struct host_outcome *outcome)
+{
+	struct attempt *attempt = arg;
+	struct engine *engine = attempt->engine;
+	attempt->running = NULL;
+	finish_body(attempt, outcome);
+	engine_pump(engine);
+}
+
+static void on_timeout(void *arg)
+{
+	struct attempt *attempt = arg;
+	attempt->timer = NULL;
+	if (attempt->running) {
+		attempt->cancel_reason = PAWL_CANCEL_TIMEOUT;
+		host_cancel(attempt->running, PAWL_CANCEL_TIMEOUT);
+	}
+}
+
+/* The facts as they are right before the body. */
+static bool take_before(struct attempt *attempt, struct err *err)
+{
+	struct fact_place place;
+	attempt_fact_place(attempt, &place);
+	attempt->before.facts.len = 0;
+	return facts_take(&place, &attempt->arena, attempt->unit->node, &attempt->plugin_facts, &attempt->before,
+		&attempt->declared, err);
+}
+
+static bool sync_artifacts(struct engine *engine, struct err *err)
+{
+	if (engine->running > 1 && engine->has_started_bodies)
+		return true; /* what is new may be another's: the end of that one will see it */
+	engine->has_started_bodies = true;
+	return artifacts_sync(engine, err);
+}
+
+void node_start(struct engine *engine, struct unit *unit)
+{
+	static const struct host_events template = {.output = on_output,
+		.emit = on_emit,
+		.artifact = on_artifact,
+		.log = on_log,
+		.progress = on_progress,
+		.finished = on_finished};
+	struct attempt *attempt = unit->attempt;
+	const struct world *world = engine->world;
+	struct host_events *events = arena_new(&attempt->arena, struct host_events);
+	struct err err = {0};
+	unit->state = NODE_RUNNING;
+	attempt->started_wall = world->wall_ms(world->ctx);
+	attempt->started_mono = world->mono_ms(world->ctx);
+	attempt->tries++;
+	if (!take_before(attempt, &err) || !sync_artifacts(engine, &err)) {
+		/* It runs, and nothing of it is kept: what it reads can't be told. */
+		attempt->unstorable = str_of(arena_printf(&attempt->arena, "%s", err.message));
+		err_finish(&err);
+	}
+	attempt->started_overlap = ++engine->overlap;
+	attempt->started_alone = engine->running == 1;
+	record_node(attempt, NODE_RUNNING, NULL, NULL);
+	tell(attempt, EVENT_STARTED, attempt->decision.sentence);
+	*events = template;
+	events->arg = attempt;
+	if (unit->node->timeout_ms)
+		attempt->timer = world->timer_start(world->ctx, unit->node->timeout_ms, on_timeout, attempt);
+	attempt->running = host_start(attempt->host, events);
+}
+
+void node_cancel(struct engine *engine, struct unit *unit, int32_t reason)
+{
+	struct attempt *attempt = unit->attempt;
+	if (attempt && attempt->running) {
+		if (!attempt->cancel_reason)
+			attempt->cancel_reason = reason;
+		host_cancel(attempt->running, reason);
+		return;
+	}
+	if (attempt) {
+		unit->state = NODE_CANCELLED;
+		record_node(attempt, NODE_CANCELLED, NULL, NULL);
+		tell(attempt, EVENT_ENDED, STR("cancelled before it ran"));
+		attempt_destroy(attempt);
+	}
+	engine_unit_ended(engine, unit, NODE_CANCELLED);
+}

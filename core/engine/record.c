@@ -1,0 +1,158 @@
+/* record: what is written down of a node in a run, and what is told to people at the same moments. */
+#include "engine/internal.h"
+
+#include "base/buf.h"
+
+void tell(struct attempt *attempt, enum node_event_kind kind, str sentence)
+{
+	struct engine *engine = attempt->engine;
+	const struct unit *unit = attempt->unit;
+	struct node_event event = {.kind = kind,
+		.node = unit->node,
+		.state = attempt->reused && kind != EVENT_DECIDED ? NODE_REUSED : unit->state,
+		.reason = attempt->skip_reason ? attempt->skip_reason : reason_code(attempt->decision.reason),
+		.sentence = sentence,
+		.ms = attempt->ran_ms,
+		.tries = attempt->tries,
+		.bytes = STR(""),
+		.is_uncertain = attempt->is_uncertain};
+	if (kind == EVENT_DECIDED)
+		event.state = attempt->decision.action == ACTION_REUSE ? NODE_REUSED : NODE_READY;
+	engine->events->node(engine->events->arg, &event);
+}
+
+static void add_hex_member(struct buf *json, const char *name, const struct digest *digest)
+{
+	buf_printf(json, ",\"%s\":\"", name);
+	digest_add_hex(json, digest);
+	buf_add_char(json, '"');
+}
+
+static void add_input_json(struct buf *json, const struct unit *dep)
+{
+	buf_add_z(json, json->len > 1 ? ",{\"node\":" : "{\"node\":");
+	json_write_string(json, dep->node->id);
+	buf_printf(json, ",\"state\":\"%s\",\"result\":%lld,\"origin\":%lld", node_state_name(dep->state),
+		(long long)dep->out.result, (long long)dep->out.origin);
+	if (dep->out.has_output)
+		add_hex_member(json, "output", &dep->out.output);
+	if (dep->out.has_manifest)
+		add_hex_member(json, "artifacts", &dep->out.manifest);
+	buf_add_char(json, '}');
+}
+
+static void add_inputs_json(struct buf *json, const struct attempt *attempt)
+{
+	const struct node *node = attempt->unit->node;
+	buf_add_char(json, '[');
+	for (uint32_t d = 0; d < node->dep_count; d++)
+		add_input_json(json, &attempt->engine->units[node->deps[d]]);
+	for (uint32_t r = 0; r < node->ref_count; r++)
+		add_input_json(json, &attempt->engine->units[node->refs[r]]);
+	buf_add_char(json, ']');
+}
+
+static void add_extra_json(struct buf *json, const struct attempt *attempt)
+{
+	buf_add_char(json, '{');
+	if (attempt->has_key) {
+		buf_add_z(json, "\"own\":\"");
+		digest_add_hex(json, &attempt->own);
+		buf_add_char(json, '"');
+	}
+	if (attempt->unstorable.len) {
+		buf_add_z(json, json->len > 1 ? ",\"not_stored\":" : "\"not_stored\":");
+		json_write_string(json, attempt->unstorable);
+	}
+	buf_add_char(json, '}');
+}
+
+static str hex_of(struct arena *arena, const struct digest *digest)
+{
+	struct buf hex = {0};
+	digest_add_hex(&hex, digest);
+	str text = arena_str(arena, buf_str(&hex));
+	buf_finish(&hex);
+	return text;
+}
+
+static str error_text(struct arena *arena, const struct err *err)
+{
+	if (!err || !err_is_set(err))
+		return STR("");
+	const char *help = err->help ? err->help : "";
+	return str_of(arena_printf(arena, "%s: %s%s%s", err->code, err->message, *help ? "\nhelp: " : "", help));
+}
+
+void record_node(
+	struct attempt *attempt, enum node_state state, const struct host_outcome *outcome, const struct err *err)
+{
+	struct engine *engine = attempt->engine;
+	struct unit *unit = attempt->unit;
+	struct arena *arena = &attempt->arena;
+	struct buf inputs = {0};
+	struct buf extra = {0};
+	bool has_ended = state != NODE_RUNNING && state != NODE_READY;
+	int64_t now = engine->world->wall_ms(engine->world->ctx);
+	/* A reused node consumed nothing in this run. */
+	if (state != NODE_REUSED && state != NODE_SKIPPED)
+		add_inputs_json(&inputs, attempt);
+	add_extra_json(&extra, attempt);
+	struct node_row row = {.run = engine->row.id,
+		.node = unit->node->id,
+		.attempt = engine->row.attempt,
+		.state = state,
+		.type = unit->node->type,
+		.reason = str_of(attempt->skip_reason ? attempt->skip_reason : reason_code(attempt->decision.reason)),
+		.sentence = attempt->decision.sentence.ptr ? attempt->decision.sentence : STR(""),
+		.key = attempt->has_key ? hex_of(arena, &attempt->digest) : STR(""),
+		.result = unit->out.result,
+		.origin = unit->out.origin,
+		.tries = attempt->tries,
+		.started_ms = attempt->started_wall ? attempt->started_wall : now,
+		.ended_ms = has_ended ? now : 0,
+		.exit_code = outcome && outcome->has_exit ? outcome->exit.code : state == NODE_COMPLETED ? 0 : -1,
+		.signal = outcome && outcome->has_exit ? outcome->exit.signal : 0,
+		.error = error_text(arena, err),
+		.output = unit->out.has_output ? hex_of(arena, &unit->out.output) : STR(""),
+		.output_size = (int64_t)unit->out.output_size,
+		.log = attempt->has_log ? hex_of(arena, &attempt->log_digest) : STR(""),
+		.log_size = (int64_t)attempt->log_size,
+		.inputs = buf_str(&inputs),
+		.extra = buf_str(&extra)};
+	if (!nodes_put(engine->store, &row, NULL))
+		engine_fail_store(engine);
+	buf_finish(&inputs);
+	buf_finish(&extra);
+	engine_flush_soon(engine);
+}
+
+bool record_result(struct attempt *attempt, bool provable, str unproven, int64_t *id)
+{
+	struct engine *engine = attempt->engine;
+	struct unit *unit = attempt->unit;
+	struct buf trace = {0};
+	trace_write(&trace, &attempt->after);
+	struct result_row row = {.workflow = engine->workflow->name,
+		.node = unit->node->id,
+		.key = attempt->digest,
+		.transcript = buf_str(&attempt->key.text),
+		.trace = buf_str(&trace),
+		.output = unit->out.output,
+		.output_size = unit->out.output_size,
+		.manifest = unit->out.manifest,
+		.has_manifest = unit->out.has_manifest,
+		.emits = unit->out.emits,
+		.provable = provable,
+		.unproven = unproven,
+		.type = unit->node->type,
+		.run = engine->row.id,
+		.attempt = engine->row.attempt,
+		.made_ms = engine->world->wall_ms(engine->world->ctx),
+		.duration_ms = attempt->ran_ms};
+	bool ok = results_put(engine->store, &row, id, NULL);
+	buf_finish(&trace);
+	if (!ok)
+		engine_fail_store(engine);
+	return ok;
+}

@@ -1,0 +1,424 @@
+/* run: a workflow from its first node to its last: what is ready, what gets a slot, when to commit, when to stop. */
+#include "engine/internal.h"
+
+#include "base/mem.h"
+#include "engine/contract.h"
+#include "sys/fs.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+/* While bodies run, commits are gathered for so long: a crash repeats at most the attempts of that time. */
+static const uint64_t flush_every_ms = 4;
+
+static struct pool *find_pool(const struct workflow *workflow, str name)
+{
+	for (size_t i = 0; i < workflow->pools.len; i++) {
+		if (str_eq(workflow->pools.ptr[i].name, name))
+			return &workflow->pools.ptr[i];
+	}
+	return NULL;
+}
+
+static bool has_slot(const struct engine *engine, const struct unit *unit)
+{
+	if (engine->running >= engine->options->jobs)
+		return false;
+	const struct pool *pool = unit->node->pool.len ? find_pool(engine->workflow, unit->node->pool) : NULL;
+	return !pool || engine->pool_used[pool - engine->workflow->pools.ptr] < pool->size;
+}
+
+static void use_slot(struct engine *engine, const struct unit *unit, int change)
+{
+	const struct pool *pool = unit->node->pool.len ? find_pool(engine->workflow, unit->node->pool) : NULL;
+	if (pool)
+		engine->pool_used[pool - engine->workflow->pools.ptr] += (uint32_t)change;
+}
+
+void engine_release_slot(struct engine *engine, const struct unit *unit)
+{
+	engine->running--;
+	use_slot(engine, unit, -1);
+}
+
+/* ---- committing ---- */
+
+static void flush(struct engine *engine)
+{
+	if (!store_is_dirty(engine->store))
+		return;
+	engine->flushed_mono = engine->world->mono_ms(engine->world->ctx);
+	struct err err = {0};
+	if (store_flush(engine->store, &err))
+		return;
+	if (!err_is_set(&engine->error)) {
+		engine->error = err;
+		err = (struct err){0};
+	}
+	err_finish(&err);
+	engine_fail_store(engine);
+}
+
+static void on_flush_timer(void *arg)
+{
+	struct engine *engine = arg;
+	engine->flush_timer = NULL;
+	flush(engine);
+}
+
+void engine_flush_soon(struct engine *engine)
+{
+	if (!engine->flush_timer && !engine->options->plan)
+		engine->flush_timer =
+			engine->world->timer_start(engine->world->ctx, flush_every_ms, on_flush_timer, engine);
+}
+
+/* ---- stopping ---- */
+
+static void stop_check(struct attempt *attempt, int32_t reason)
+{
+	struct engine *engine = attempt->engine;
+	attempt->cancel_reason = reason;
+	engine->world->proc_stop(engine->world->ctx, attempt->check, engine->options->grace_ms);
+}
+
+void engine_stop(struct engine *engine, int32_t reason)
+{
+	engine->is_stopping = true;
+	engine->stop_reason = reason;
+	for (uint32_t i = 0; i < engine->workflow->node_count; i++) {
+		struct unit *unit = &engine->units[i];
+		if (unit->attempt && unit->attempt->running)
+			node_cancel(engine, unit, reason);
+		else if (unit->attempt && unit->attempt->check)
+			stop_check(unit->attempt, reason);
+		else if (unit->attempt && unit->attempt->timer)
+			node_cancel(engine, unit, reason); /* between two tries, or waiting for another run */
+	}
+}
+
+void engine_fail_store(struct engine *engine)
+{
+	const struct err *why = store_error(engine->store);
+	if (!err_is_set(&engine->error)) {
+		err_set(&engine->error, why && why->code ? why->code : "E-STORE-SYS", "%s",
+			why && why->message ? why->message : "the store refuses to record");
+		if (why && why->help)
+			err_help(&engine->error, "%s", why->help);
+	}
+	if (!engine->is_stopping)
+		engine_stop(engine, PAWL_CANCEL_USER);
+}
+
+static void on_signal(void *arg, int signal)
+{
+	struct engine *engine = arg;
+	bool is_again = engine->signal != 0;
+	engine->signal = signal;
+	if (!is_again) {
+		engine_stop(engine, PAWL_CANCEL_USER);
+		engine_pump(engine);
+		return;
+	}
+	/* Asked twice: no grace. */
+	for (uint32_t i = 0; i < engine->workflow->node_count; i++) {
+		struct attempt *attempt = engine->units[i].attempt;
+		if (attempt && attempt->running)
+			host_kill(attempt->running);
+	}
+}
+
+/* ---- the turn of a node's end ---- */
+
+void engine_unit_ended(struct engine *engine, struct unit *unit, enum node_state state)
+{
+	unit->state = state;
+	engine->ended++;
+	engine->count[state]++;
+	for (uint32_t c = 0; c < unit->node->consumer_count; c++) {
+		struct unit *consumer = &engine->units[unit->node->consumers[c]];
+		if (--consumer->waiting == 0 && consumer->state == NODE_PENDING)
+			*vec_push(&engine->todo) = consumer->node->index;
+	}
+	if (state == NODE_FAILED && engine->options->fail_fast && !engine->is_stopping)
+		engine_stop(engine, PAWL_CANCEL_SIBLING_FAILED);
+}
+
+static void leave_out(struct engine *engine, struct unit *unit)
+{
+	node_skip(engine, unit, "not_selected", STR("not selected"));
+}
+
+static void decide_ready(struct engine *engine)
+{
+	while (engine->todo_head < engine->todo.len) {
+		struct unit *unit = &engine->units[engine->todo.ptr[engine->todo_head++]];
+		if (engine->is_stopping)
+			node_cancel(engine, unit, engine->stop_reason);
+		else if (engine->options->selected && !engine->options->selected[unit->node->index])
+			leave_out(engine, unit);
+		else
+			node_decide(engine, unit);
+	}
+	engine->todo.len = engine->todo_head = 0;
+}
+
+/* Those that wait for a slot, oldest first; one whose pool is full doesn't hold up the others. */
+static bool start_waiting(struct engine *engine)
+{
+	size_t kept = 0;
+	bool any = false;
+	size_t count = engine->waiting.len;
+	for (size_t i = 0; i < count; i++) {
+		struct unit *unit = &engine->units[engine->waiting.ptr[i]];
+		if (engine->is_stopping) {
+			node_cancel(engine, unit, engine->stop_reason);
+			any = true;
+		} else if (engine->running < engine->options->jobs && has_slot(engine, unit)) {
+			engine->running++;
+			use_slot(engine, unit, 1);
+			node_start(engine, unit);
+			any = true;
+		} else {
+			engine->waiting.ptr[kept++] = engine->waiting.ptr[i];
+		}
+		if (engine->running >= engine->options->jobs && !engine->is_stopping && kept) {
+			memmove(engine->waiting.ptr + kept, engine->waiting.ptr + i + 1,
+				(engine->waiting.len - i - 1) * sizeof(*engine->waiting.ptr));
+			kept += engine->waiting.len - i - 1;
+			break;
+		}
+	}
+	engine->waiting.len = kept;
+	return any;
+}
+
+void engine_pump(struct engine *engine)
+{
+	if (engine->is_pumping || engine->is_ended)
+		return;
+	engine->is_pumping = true;
+	do
+		decide_ready(engine);
+	while (start_waiting(engine) || engine->todo_head < engine->todo.len);
+	engine->is_pumping = false;
+	if (engine->ended == engine->workflow->node_count) {
+		engine->is_ended = true;
+		engine->world->timer_stop(engine->world->ctx, engine->flush_timer);
+		engine->flush_timer = NULL;
+		engine->world->quit(engine->world->ctx);
+	}
+}
+
+/* ---- beginning and end ---- */
+
+static bool find_types(struct engine *engine, struct err *err)
+{
+	struct map known = {0};
+	bool ok = true;
+	for (uint32_t i = 0; ok && i < engine->workflow->node_count; i++) {
+		struct unit *unit = &engine->units[i];
+		unit->type = map_get(&known, unit->node->type);
+		if (unit->type)
+			continue;
+		const struct plug_type *type = types_find(engine->types, unit->node->type, err);
+		if (!type && !err_is_set(err))
+			err_set(err, "E-TYPE-MISSING", "no plugin provides the type `%.*s`", STR_ARG(unit->node->type));
+		if (!type)
+			err_at(err, unit->node->type_at);
+		ok = type != NULL;
+		unit->type = type;
+		map_put(&known, unit->node->type, (void *)(uintptr_t)type);
+	}
+	map_finish(&known);
+	return ok;
+}
+
+static bool set_directories(struct engine *engine, struct err *err)
+{
+	struct arena *arena = &engine->arena;
+	long long run = (long long)engine->row.id;
+	engine->artifacts_rel = arena_printf(arena, "runs/%lld/artifacts", run);
+	engine->artifacts_dir = arena_printf(arena, "%s/%s", store_state_path(engine->store), engine->artifacts_rel);
+	engine->state_dir = arena_printf(
+		arena, "%s/shared/%.*s", store_state_path(engine->store), STR_ARG(engine->workflow->name));
+	if (engine->options->plan)
+		return true;
+	const char *shared = arena_printf(arena, "shared/%.*s", STR_ARG(engine->workflow->name));
+	return fs_make_dirs(store_state_fd(engine->store), engine->artifacts_rel, 0700, err) &&
+	       fs_make_dirs(store_state_fd(engine->store), shared, 0700, err) &&
+	       fs_make_dirs(store_state_fd(engine->store), "tmp", 0700, err);
+}
+
+static str describe_inputs(struct engine *engine)
+{
+	struct buf json = {0};
+	if (engine->options->inputs)
+		json_write(&json, engine->options->inputs);
+	else
+		buf_add_z(&json, "{}");
+	str text = arena_str(&engine->arena, buf_str(&json));
+	buf_finish(&json);
+	return text;
+}
+
+static bool open_run(struct engine *engine, struct err *err)
+{
+	const struct engine_options *options = engine->options;
+	struct digest source;
+	struct buf hex = {0};
+	bool found = true;
+	if (options->resume &&
+		(!runs_get(engine->store, &engine->arena, options->resume, &engine->row, &found, err) || !found))
+		return found ? false : err_set(err, "E-RUN-UNKNOWN", "there is no run %lld", (long long)options->resume);
+	engine->row.continues = options->resume ? engine->row.continues : options->continues;
+	if (options->plan) {
+		engine->row.id = options->resume ? options->resume : 0;
+		return true;
+	}
+	if (!cas_put(engine->store, engine->workflow->source, &source, err))
+		return false;
+	digest_add_hex(&hex, &source);
+	engine->row.attempt++;
+	engine->row.state = RUN_RUNNING;
+	engine->row.workflow = engine->workflow->name;
+	engine->row.file = str_of(engine->workflow->file);
+	engine->row.source = arena_str(&engine->arena, buf_str(&hex));
+	engine->row.inputs = describe_inputs(engine);
+	engine->row.arguments = options->arguments;
+	engine->row.options = STR("{}");
+	engine->row.parent_node = STR("");
+	engine->row.error = STR("");
+	engine->row.started_ms = options->resume ? engine->row.started_ms : engine->world->wall_ms(engine->world->ctx);
+	engine->row.ended_ms = 0;
+	engine->row.owner = proc_self();
+	engine->row.owner_boot = proc_boot_id();
+	buf_finish(&hex);
+	return options->resume ? runs_update(engine->store, &engine->row, err)
+			       : runs_create(engine->store, &engine->row, &engine->row.id, err);
+}
+
+static enum run_state end_state(const struct engine *engine)
+{
+	if (engine->signal)
+		return RUN_INTERRUPTED;
+	if (engine->count[NODE_FAILED] || err_is_set(&engine->error))
+		return RUN_FAILED;
+	if (engine->count[NODE_CANCELLED])
+		return RUN_CANCELLED;
+	/* Nothing completed fails the run: a workflow in which all was skipped did nothing. */
+	return engine->count[NODE_COMPLETED] + engine->count[NODE_REUSED] ? RUN_COMPLETED : RUN_FAILED;
+}
+
+static void close_run(struct engine *engine, struct engine_summary *summary)
+{
+	struct err err = {0};
+	engine->row.state = end_state(engine);
+	engine->row.ended_ms = engine->world->wall_ms(engine->world->ctx);
+	if (err_is_set(&engine->error))
+		engine->row.error = str_of(engine->error.message);
+	if (!engine->options->plan && (!runs_update(engine->store, &engine->row, &err) || !store_flush(engine->store, &err))) {
+		engine->row.state = RUN_FAILED;
+		if (!err_is_set(&engine->error)) {
+			engine->error = err;
+			err = (struct err){0};
+		}
+	}
+	err_finish(&err);
+	*summary = (struct engine_summary){.run = engine->row.id,
+		.attempt = engine->row.attempt,
+		.state = engine->row.state,
+		.total = engine->workflow->node_count,
+		.ran = engine->count[NODE_COMPLETED],
+		.reused = engine->count[NODE_REUSED],
+		.failed = engine->count[NODE_FAILED],
+		.skipped = engine->count[NODE_SKIPPED],
+		.cancelled = engine->count[NODE_CANCELLED],
+		.ms = engine->world->mono_ms(engine->world->ctx) - engine->started_mono,
+		.signal = engine->signal,
+		.error = err_is_set(&engine->error) ? &engine->error : NULL};
+	if (engine->events->run_ended)
+		engine->events->run_ended(engine->events->arg, summary);
+	summary->error = NULL;
+}
+
+static void give_inputs(struct engine *engine)
+{
+	const struct workflow *workflow = engine->workflow;
+	for (size_t i = 0; i < workflow->inputs.len; i++) {
+		const struct input_spec *input = &workflow->inputs.ptr[i];
+		const struct value *value = value_get(engine->options->inputs, input->name);
+		if (!value)
+			value = input->fallback;
+		if (value)
+			map_put(&engine->given, input->name, (void *)(uintptr_t)value);
+	}
+}
+
+static void prepare(struct engine *engine)
+{
+	const struct workflow *workflow = engine->workflow;
+	engine->units = arena_array(&engine->arena, struct unit, workflow->node_count);
+	engine->pool_used = arena_array(&engine->arena, uint32_t, workflow->pools.len + 1);
+	engine->memo = fact_memo_create(!engine->options->plan);
+	engine->watch = artifact_watch_create();
+	for (uint32_t i = 0; i < workflow->node_count; i++) {
+		struct unit *unit = &engine->units[i];
+		unit->node = &workflow->nodes[i];
+		unit->state = NODE_PENDING;
+		unit->waiting = unit->node->dep_count;
+		unit->out.emits = STR("");
+	}
+	give_inputs(engine);
+}
+
+static void release(struct engine *engine)
+{
+	fact_memo_destroy(engine->memo);
+	artifact_watch_destroy(engine->watch);
+	vec_finish(&engine->todo);
+	vec_finish(&engine->waiting);
+	map_finish(&engine->given);
+	err_finish(&engine->error);
+	arena_finish(&engine->arena);
+}
+
+static void run_all(struct engine *engine)
+{
+	const struct world *world = engine->world;
+	for (uint32_t i = 0; i < engine->workflow->node_count; i++) {
+		if (!engine->units[i].waiting)
+			*vec_push(&engine->todo) = i;
+	}
+	if (!engine->options->plan)
+		world->on_signal(world->ctx, on_signal, engine);
+	engine_pump(engine);
+	if (!engine->is_ended)
+		world->run(world->ctx);
+	if (!engine->options->plan)
+		world->on_signal(world->ctx, NULL, NULL);
+}
+
+bool engine_run(const struct world *world, struct store *store, struct types *types, const struct workflow *workflow,
+	const struct engine_options *options, const struct engine_events *events, struct engine_summary *summary,
+	struct err *err)
+{
+	struct engine engine = {.world = world,
+		.store = store,
+		.types = types,
+		.workflow = workflow,
+		.options = options,
+		.events = events,
+		.started_mono = world->mono_ms(world->ctx)};
+	*summary = (struct engine_summary){0};
+	prepare(&engine);
+	bool ok = find_types(&engine, err) && open_run(&engine, err) && set_directories(&engine, err);
+	if (ok) {
+		if (events->run_started)
+			events->run_started(events->arg, engine.row.id, engine.row.attempt, workflow);
+		run_all(&engine);
+		close_run(&engine, summary);
+	}
+	release(&engine);
+	return ok;
+}
