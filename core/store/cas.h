@@ -24,7 +24,7 @@ bool cas_writer_commit(
 	struct cas_writer *writer, struct digest *out, uint64_t *size, struct err *err);
 void cas_writer_destroy(struct cas_writer *writer); /* without keeping anything; accepts NULL */
 
-/* Stores a regular file beneath dirfd (copy_file_range into the temporary file, digest of what was copied). */
+/* Stores a regular file beneath dirfd: read once, what is hashed is what is written. */
 bool cas_put_file(struct store *store, int dirfd, const char *path, struct digest *out,
 	uint64_t *size, struct err *err);
 
@@ -36,14 +36,15 @@ int cas_open(struct store *store, const struct digest *digest, uint64_t *size, s
 bool cas_has(struct store *store, const struct digest *digest, bool verify);
 
 /* Writes the blob to a new file beneath dirfd: staged beside the target, verified, mode set, renamed over it; never a
- * hard link to the blob, never through a symlink. */
+ * hard link to the blob, never through a symlink.  Missing directories are made (0755).  E-STORE-RESTORE, E-STORE-BLOB. */
 bool cas_restore(struct store *store, const struct digest *digest, int dirfd, const char *path,
 	uint32_t mode, struct err *err);
 
-/* For gc: every blob that is stored. */
+/* Every blob that is stored; fn calls nothing of the store. */
 bool cas_each(struct store *store,
 	void (*fn)(void *arg, const struct digest *digest, uint64_t size), void *arg,
 	struct err *err);
+/* Gone with the next flush; its file is unlinked after the commit. */
 bool cas_remove(struct store *store, const struct digest *digest, struct err *err);
 
 #endif

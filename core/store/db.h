@@ -3,7 +3,8 @@
  *
  * Writes gather in one transaction, begun by the first write after a flush; store_flush makes blobs durable first and then
  * commits, so a row never names a blob that is not there.  After a failed flush nothing of the batch is recorded and the
- * store refuses further writes.  All calls come from one thread. */
+ * store refuses further writes.  All calls come from one thread.  A process has one store open at a time for a project
+ * (SQLite shares its view of a file among the connections of a process, and a fork must not inherit it). */
 #ifndef STORE_DB_H
 #define STORE_DB_H
 
@@ -35,7 +36,8 @@ const char *store_id(const struct store *store);
 /* 32 random bytes, made with the store: the key of hash_keyed for secrets. */
 str store_secret_key(const struct store *store);
 
-/* Commits the batch, if there is one.  `store_is_dirty` says whether there is. */
+/* Commits the batch, if there is one.  `store_is_dirty` says whether there is.  From the first write on other processes wait
+ * to write (up to 10 s, then E-STORE-BUSY), so a batch is short: a turn of the loop. */
 bool store_flush(struct store *store, struct err *err);
 bool store_is_dirty(const struct store *store);
 /* The first error that a write met since the store was opened; writes after it do nothing and return false as well. */
@@ -53,7 +55,8 @@ enum claim { CLAIM_HELD, CLAIM_BUSY, CLAIM_FAILED };
 enum claim store_claim(struct store *store, const struct digest *what, struct err *err);
 void store_unclaim(struct store *store, const struct digest *what);
 
-/* PRAGMA integrity_check and every row's checksum; each finding is appended as one diag (E-STORE-DAMAGED). */
+/* PRAGMA integrity_check, the tables' definitions and every row's checksum; each finding is appended as one diag
+ * (E-STORE-DAMAGED).  True: there is none.  In STORE_WRITE rows that fail are dropped by the way. */
 bool store_check(struct store *store, struct diags *diags);
 
 #endif

@@ -65,7 +65,7 @@ bool node_state_parse(str name, enum node_state *out)
 /* Loads what is the same for every node and event of a run.  Only the process that owns a run writes to it. */
 static bool enter_run(struct store *store, int64_t run, struct err *err)
 {
-	if (store->run == run) {
+	if (run != 0 && store->run == run) {
 		return true;
 	}
 	sqlite3_stmt *st =

@@ -119,9 +119,11 @@ struct memo_row {
 bool memo_get(struct store *store, str path, struct memo_row *out, bool *found);
 bool memo_put(struct store *store, str path, const struct memo_row *row);
 
-/* gc: drops result rows (all but pinned: results that the newest run of each workflow made or used) by age and size, then
- * blobs that no row names, then run directories and rows older than the limits whose results are gone.  Killed at any
- * moment it leaves a sound store. */
+/* gc: drops result rows (all but pinned: results that the newest run of each workflow, or one that has not ended, made or
+ * used) by age and size, the oldest first; runs older than the limits whose results are gone, with their nodes, events
+ * and directories; and then blobs that no row names.  Named means: by a column of a result, by any 64 hexadecimal digits in
+ * its manifest's text or its emits, by a node's output, log or extra, by a run's source, inputs or options.  What a run
+ * that goes on in any process has stored stays, named or not.  Killed at any moment it leaves a sound store. */
 struct gc_options {
 	uint64_t max_bytes;    /* 0: no limit */
 	int64_t older_than_ms; /* drop what was made before now - this; 0: no limit */

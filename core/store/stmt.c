@@ -30,6 +30,7 @@ bool store_sql_err(sqlite3 *db, int rc, const char *doing, struct err *err)
 		return err_help(err,
 			"the next command that writes sets it aside; to look first: pawl doctor");
 	case SQLITE_BUSY:
+	case SQLITE_PROTOCOL:
 		err_set(err, "E-STORE-BUSY", "%s: another process has held the store for 10 s",
 			doing);
 		return err_help(err, "see who runs: pawl runs");

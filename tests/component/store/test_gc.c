@@ -328,6 +328,74 @@ static void killed_anywhere_it_leaves_a_sound_store(void **state)
 	assert_true(n > 8);
 }
 
+/* Stores the same few blobs over and over, and names them only two flushes later. */
+static int write_slowly(const char *path, int which)
+{
+	struct store *store = store_open(path, STORE_WRITE, NULL);
+	struct run_row run = run_row_of(which ? "one" : "two");
+	if (!store) {
+		return 1;
+	}
+	static char bytes[LARGE];
+	for (int i = 0; i < 60; i++) {
+		int64_t result;
+		int64_t id;
+		struct result_row row = result_row_of("n", "key", "");
+		if (i % 10 == 0 && !runs_create(store, &run, &id, NULL)) {
+			return 2;
+		}
+		row.run = 0; /* of no run that is left: gc takes it at once */
+		snprintf(bytes, LARGE, "shared %d", i % 7);
+		if (!cas_put(store, str_make(bytes, LARGE - (size_t)(i % 2) * (LARGE - 50)),
+			    &row.output, NULL) ||
+			!store_flush(store, NULL)) {
+			return 3;
+		}
+		usleep(500);
+		row.workflow = run.workflow;
+		row.made_ms = 1;
+		if (!results_put(store, &row, &result, NULL) || !store_flush(store, NULL)) {
+			return 4;
+		}
+		if (!cas_has(store, &row.output, true)) {
+			return 5;
+		}
+	}
+	store_close(store);
+	return 0;
+}
+
+static void beside_live_runs_it_takes_nothing_of_theirs(void **state)
+{
+	struct project *p = *state;
+	pid_t pids[2];
+	for (int i = 0; i < 2; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			_exit(write_slowly(p->path, i));
+		}
+	}
+	int left = 2;
+	int collected = 0;
+	while (left > 0) {
+		assert_int_equal(collect(p->path), 0);
+		collected++;
+		int status;
+		while (left > 0 && waitpid(-1, &status, WNOHANG) > 0) {
+			assert_int_equal(status, 0);
+			left--;
+		}
+	}
+	assert_true(collected > 1);
+	struct store *store = open_store(p, STORE_WRITE);
+	struct result_list list;
+	assert_ok(p, results_list(store, &p->arena, STR(""), true, &list, &p->err));
+	for (size_t i = 0; i < list.len; i++) {
+		assert_true(cas_has(store, &list.ptr[i].output, true));
+	}
+	store_close(store);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "collect") == 0) {
@@ -339,6 +407,7 @@ int main(int argc, char **argv)
 		STORE_TEST(size_takes_the_oldest_first),
 		STORE_TEST(what_a_live_run_may_name_stays),
 		STORE_TEST(orphans_are_swept),
+		STORE_TEST(beside_live_runs_it_takes_nothing_of_theirs),
 		STORE_TEST(killed_anywhere_it_leaves_a_sound_store),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

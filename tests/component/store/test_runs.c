@@ -161,6 +161,9 @@ static void nodes_are_replaced_and_ordered(void **state)
 	struct node_row orphan = node_row_of(99, "a", NODE_READY);
 	assert_false(nodes_put(store, &orphan, &p->err));
 	assert_code(p, "E-STORE-RUN");
+	orphan.run = 0;
+	assert_false(nodes_put(store, &orphan, &p->err));
+	assert_code(p, "E-STORE-RUN");
 	assert_ok(p, store_flush(store, &p->err));
 	store_close(store);
 
