@@ -59,9 +59,8 @@ static int64_t world_wall_ms(void *ctx)
 static struct world_timer *world_timer_start(
 	void *ctx, uint64_t ms, void (*fire)(void *), void *arg)
 {
-	uint64_t now = loop_now_us();
-	uint64_t most = (UINT64_MAX - now) / 1000;
-	return timer_add(ctx, now + (ms < most ? ms : most) * 1000, fire, arg);
+	return timer_add(
+		ctx, loop_now_us() + (ms < LOOP_MAX_MS ? ms : LOOP_MAX_MS) * 1000, fire, arg);
 }
 
 static void world_timer_stop(void *ctx, struct world_timer *timer)
@@ -100,7 +99,10 @@ static void signals_ready(struct loop *loop, void *owner, uint32_t events)
 	for (size_t i = 0; n > 0 && i < (size_t)n / sizeof(info[0]); i++) {
 		int number = (int)info[i].ssi_signo;
 		if (number == SIGCHLD) {
-			loop->must_scan = true;
+			/* A child of our own is looked after when its pidfd says so; several signals may have become one. */
+			const struct world_proc *child =
+				child_of_pid(loop, (int32_t)info[i].ssi_pid);
+			loop->must_scan |= child == NULL || child->exited;
 		} else if (loop->signal_fn != NULL) {
 			loop->happened = true;
 			loop->signal_fn(loop->signal_arg, number);

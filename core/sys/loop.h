@@ -8,11 +8,14 @@
 struct loop;
 
 /* Makes the process a child subreaper, ignores SIGPIPE and SIGXFSZ, blocks SIGINT, SIGTERM, SIGHUP and SIGCHLD and reads
- * them through a signalfd.  NULL with *err where the kernel lacks what is needed. */
+ * them through a signalfd (SIGINT and SIGHUP stay ignored where they were, as under nohup).  Children that the process
+ * has already are left alone, now and later.  To be called from the main thread.  NULL with *err where the kernel lacks
+ * what is needed. */
 struct loop *loop_create(struct err *err);
 
 /* Ends every child and everything that children left behind, first with SIGTERM, after grace_ms with SIGKILL; then
- * gives back the signal mask.  Accepts NULL. */
+ * gives back the signal mask.  Calls nothing back: neither on_exit nor the done() of offloaded work, of which what runs
+ * is waited for and what waits is dropped.  Not to be called from a callback.  Accepts NULL. */
 void loop_destroy(struct loop *loop, uint64_t grace_ms);
 
 /* The world that this loop is; valid until loop_destroy. */

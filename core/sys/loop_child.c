@@ -308,6 +308,19 @@ static void pass(struct world_proc *child, uint64_t now)
 	tick_at(child, next);
 }
 
+static bool is_hopeless(const struct world_proc *child, uint64_t now)
+{
+	return child->kill_us != LOOP_NEVER && now >= child->kill_us + GIVE_UP_US;
+}
+
+static void give_up(struct world_proc *child, uint64_t now)
+{
+	sweep_give_up(child->loop, child);
+	if (!child->exited)
+		child->ended_us = now;
+	finish(child);
+}
+
 static void step_draining(struct world_proc *child, uint64_t now)
 {
 	bool drained = drain(child);
@@ -343,8 +356,11 @@ static void step_draining(struct world_proc *child, uint64_t now)
 static void step_ending(struct world_proc *child, uint64_t now)
 {
 	drain(child);
-	if (sweep_count(child->loop, child).mine == 0 || now >= child->kill_us + GIVE_UP_US)
+	struct sweep_count count = sweep_count(child->loop, child);
+	if (count.mine == 0 && (count.unsure == 0 || now >= child->deadline_us))
 		finish(child);
+	else if (is_hopeless(child, now))
+		give_up(child, now);
 	else if (now >= child->deadline_us)
 		pass(child, now);
 }
@@ -352,7 +368,9 @@ static void step_ending(struct world_proc *child, uint64_t now)
 static void step(struct world_proc *child, uint64_t now)
 {
 	if (!child->exited) {
-		if (child->stopping && now >= child->deadline_us)
+		if (is_hopeless(child, now))
+			give_up(child, now);
+		else if (child->stopping && now >= child->deadline_us)
 			pass(child, now);
 		return;
 	}
@@ -388,10 +406,9 @@ static void finish(struct world_proc *child)
 	struct loop *loop = child->loop;
 	/* Whoever is gone by now may have written a last word. */
 	drain(child);
-	int status = 0;
+	int status = SIGKILL; /* what it had, where it was given up */
 	struct rusage usage = {0};
-	while (wait4(child->pid, &status, 0, &usage) < 0 && errno == EINTR)
-		;
+	wait4(child->pid, &status, WNOHANG, &usage);
 	struct world_exit exit = {
 		.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
 		.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
@@ -421,7 +438,7 @@ void child_stop(void *ctx, struct world_proc *child, uint64_t grace_ms)
 	if (child->pid == 0)
 		return;
 	uint64_t now = loop_now_us();
-	uint64_t kill_at = now + grace_ms * 1000;
+	uint64_t kill_at = now + (grace_ms < LOOP_MAX_MS ? grace_ms : LOOP_MAX_MS) * 1000;
 	if (kill_at < child->kill_us)
 		child->kill_us = kill_at;
 	child->stopping = true;

@@ -23,6 +23,7 @@
 #define LOOP_HASH_SLOTS 1024u        /* a power of two */
 #define LOOP_READ_SIZE  (256u << 10) /* one read; also what one stream may deliver in one turn */
 #define LOOP_NEVER      UINT64_MAX
+#define LOOP_MAX_MS     (UINT64_C(1) << 40) /* longer waits are this long: 34 years */
 
 /* A descriptor in the epoll set; it lies inside its owner. fd is -1 when it is closed. */
 struct loop_source {
@@ -82,6 +83,13 @@ enum child_phase {
 /* A process that the child left or that is ended with it. */
 struct left {
 	struct proc_id id;
+	bool is_killed; /* had SIGKILL as an orphan */
+};
+
+/* A child of this process that the loop leaves alone. */
+struct stranger {
+	int32_t pid;
+	bool was_ours; /* given up: it can't be killed, but it is to be reaped if it ends after all */
 };
 
 struct world_proc {
@@ -108,7 +116,8 @@ struct world_proc {
 
 	uint64_t started_us;
 	uint64_t ended_us;
-	uint64_t closed_us;   /* when its streams were found at their end, after ended_us; 0: not yet */
+	uint64_t
+		closed_us; /* when its streams were found at their end, after ended_us; 0: not yet */
 	uint64_t deadline_us; /* draining: until when; ending: the next pass */
 	uint64_t kill_us;     /* from here on SIGKILL */
 	struct world_timer *tick;
@@ -151,8 +160,8 @@ struct loop {
 	struct loop_watch_entry *watches;
 	struct loop_watch_entry *dead_watches;
 
-	VEC(int32_t) strangers; /* children from before loop_create: none of ours */
-	VEC(int32_t) orphans;   /* live children that we did not start, as of the last scan */
+	VEC(struct stranger) strangers; /* from before loop_create, or given up */
+	VEC(int32_t) orphans; /* live children that we did not start, as of the last scan */
 	struct proc_table table;
 	struct buf env;
 
@@ -217,6 +226,8 @@ struct sweep_count {
 struct sweep_count sweep_count(struct loop *loop, const struct world_proc *child);
 /* Signals the child's group and all that descends from it, as far as they did not have that signal. */
 void sweep_signal(struct loop *loop, struct world_proc *child, int signal);
+/* Leaves alone from now on what could not be killed: another user's, or hanging in the kernel. */
+void sweep_give_up(struct loop *loop, struct world_proc *child);
 /* Ends and reaps every descendant of this process but the strangers'. */
 void sweep_all(struct loop *loop, uint64_t grace_ms);
 

@@ -18,8 +18,17 @@
 
 #define STACK_SIZE (64u << 10)
 
-#if defined(__GNUC__)
 #define NO_SANITIZE __attribute__((no_sanitize("address", "undefined", "thread"), noinline))
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__ 1
+#endif
+#endif
+/* ThreadSanitizer's clone() takes the child for a fork and notes so in memory that here is the parent's too. */
+#if defined(__SANITIZE_THREAD__)
+int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
+#define clone __clone
 #endif
 
 enum spawn_step { STEP_SETUP, STEP_CWD, STEP_EXEC };
@@ -181,6 +190,12 @@ static bool exec_error(
 	return false;
 }
 
+static bool help_files(struct err *err)
+{
+	return err_help(
+		err, "raise the limit on open files (ulimit -n), or run fewer jobs at once");
+}
+
 static bool job_error(const struct spawn_job *job, struct err *err)
 {
 	if (job->step == STEP_CWD)
@@ -189,6 +204,8 @@ static bool job_error(const struct spawn_job *job, struct err *err)
 		return exec_error(job->spec, job->path, job->error, err);
 	err_sys(err, job->error, "E-SPAWN-SYSTEM", "cannot start a process for '%s'",
 		job->spec->argv[0]);
+	if (job->error == EMFILE || job->error == ENFILE)
+		return help_files(err);
 	if (job->error == EAGAIN)
 		return err_help(err, "raise the limit on processes (ulimit -u), or run fewer "
 				     "jobs at once");
@@ -200,8 +217,7 @@ static bool open_pipe(struct spawn_pipes *pipes, int which, struct err *err)
 	int fds[2];
 	if (pipe2(fds, O_CLOEXEC) != 0) {
 		err_sys(err, errno, "E-SPAWN-SYSTEM", "cannot make a pipe");
-		return err_help(err, "raise the limit on open files (ulimit -n), or run fewer "
-				     "jobs at once");
+		return help_files(err);
 	}
 	bool is_input = which == 0;
 	pipes->child[which] = is_input ? fds[0] : fds[1];

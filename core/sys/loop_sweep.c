@@ -14,7 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define GIVE_UP_MS 5000u
+#define GIVE_UP_MS  5000u
+#define KILL_ROUNDS 100
+#define SCAN_ROUNDS 20
 
 struct pid_list {
 	int32_t *ptr;
@@ -62,11 +64,15 @@ static void list_children(struct loop *loop, struct pid_list *out)
 	}
 }
 
-static bool is_stranger(const struct loop *loop, int32_t pid)
+static bool is_stranger(struct loop *loop, int32_t pid)
 {
 	for (size_t i = 0; i < loop->strangers.len; i++) {
-		if (loop->strangers.ptr[i] == pid)
-			return true;
+		struct stranger *stranger = &loop->strangers.ptr[i];
+		if (stranger->pid != pid)
+			continue;
+		if (stranger->was_ours && waitpid(pid, NULL, WNOHANG) != 0)
+			*stranger = loop->strangers.ptr[--loop->strangers.len];
+		return true;
 	}
 	return false;
 }
@@ -80,7 +86,7 @@ bool sweep_init(struct loop *loop)
 	struct pid_list list = {0};
 	list_children(loop, &list);
 	for (size_t i = 0; i < list.len; i++)
-		*vec_push(&loop->strangers) = list.ptr[i];
+		*vec_push(&loop->strangers) = (struct stranger){.pid = list.ptr[i]};
 	vec_finish(&list);
 	return true;
 }
@@ -96,35 +102,48 @@ void sweep_finish(struct loop *loop)
 	buf_finish(&loop->env);
 }
 
-void sweep_scan(struct loop *loop)
+/* One look at our children; gives how many orphans it reaped. */
+static size_t scan_once(struct loop *loop)
 {
-	loop->must_scan = false;
 	struct pid_list list = {.ptr = loop->orphans.ptr, .cap = loop->orphans.cap};
 	list_children(loop, &list);
 	size_t live = 0;
+	size_t reaped = 0;
 	for (size_t i = 0; i < list.len; i++) {
 		int32_t pid = list.ptr[i];
-		if (child_of_pid(loop, pid) != NULL || is_stranger(loop, pid) ||
-			waitpid(pid, NULL, WNOHANG) != 0)
+		if (child_of_pid(loop, pid) != NULL || is_stranger(loop, pid))
 			continue;
-		list.ptr[live++] = pid;
+		if (waitpid(pid, NULL, WNOHANG) != 0)
+			reaped++;
+		else
+			list.ptr[live++] = pid;
 	}
 	loop->orphans.ptr = list.ptr;
 	loop->orphans.cap = list.cap;
 	loop->orphans.len = live;
+	return reaped;
+}
+
+void sweep_scan(struct loop *loop)
+{
+	loop->must_scan = false;
+	/* What a dead one leaves becomes ours behind the end of the list that was just read. */
+	for (int round = 0; round < SCAN_ROUNDS && scan_once(loop) > 0; round++)
+		;
 }
 
 /* ---- whose is it? ---- */
 
-enum owner { OWNER_NOBODY, OWNER_MINE, OWNER_OTHER, OWNER_UNKNOWN, OWNER_UNSURE };
+enum owner { OWNER_ZOMBIE, OWNER_MINE, OWNER_OTHER, OWNER_UNKNOWN, OWNER_UNSURE };
 
-static bool was_told(const struct world_proc *child, struct proc_id id)
+/* NULL: that process was not found as this child's before. */
+static struct left *find_left(const struct world_proc *child, struct proc_id id)
 {
 	for (size_t i = 0; i < child->left.len; i++) {
 		if (child->left.ptr[i].id.pid == id.pid && child->left.ptr[i].id.start == id.start)
-			return true;
+			return &child->left.ptr[i];
 	}
-	return false;
+	return NULL;
 }
 
 static bool holds_pipe(const struct world_proc *child, int32_t pid)
@@ -159,13 +178,14 @@ static bool is_anothers(struct loop *loop, const struct world_proc *child, int32
 	return false;
 }
 
-static enum owner owner_of(struct loop *loop, const struct world_proc *child, int32_t pid)
+static enum owner owner_of(
+	struct loop *loop, const struct world_proc *child, int32_t pid, struct proc_id *id)
 {
 	struct proc_stat stat;
-	/* A zombie counts until it is reaped: its SIGCHLD is on the way. */
-	if (!proc_read_stat(pid, &stat))
-		return OWNER_NOBODY;
-	if (stat.pgrp == child->pid || was_told(child, stat.id))
+	if (!proc_read_stat(pid, &stat) || !proc_stat_is_live(&stat))
+		return OWNER_ZOMBIE;
+	*id = stat.id;
+	if (stat.pgrp == child->pid || find_left(child, stat.id) != NULL)
 		return OWNER_MINE;
 	proc_read_env(pid, &loop->env);
 	if (child->marker != NULL && proc_env_has(buf_str(&loop->env), str_of(child->marker), true))
@@ -177,15 +197,32 @@ static enum owner owner_of(struct loop *loop, const struct world_proc *child, in
 	return loop->env.len == 0 ? OWNER_UNSURE : OWNER_UNKNOWN;
 }
 
+static size_t count_once(
+	struct loop *loop, const struct world_proc *child, struct sweep_count *count)
+{
+	size_t zombies = 0;
+	*count = (struct sweep_count){0};
+	for (size_t i = 0; i < loop->orphans.len; i++) {
+		struct proc_id id;
+		enum owner owner = owner_of(loop, child, loop->orphans.ptr[i], &id);
+		zombies += owner == OWNER_ZOMBIE;
+		count->mine += owner == OWNER_MINE;
+		count->unknown += owner == OWNER_UNKNOWN;
+		count->unsure += owner == OWNER_UNSURE;
+	}
+	return zombies;
+}
+
 struct sweep_count sweep_count(struct loop *loop, const struct world_proc *child)
 {
-	struct sweep_count count = {0};
-	for (size_t i = 0; i < loop->orphans.len; i++) {
-		enum owner owner = owner_of(loop, child, loop->orphans.ptr[i]);
-		count.mine += owner == OWNER_MINE;
-		count.unknown += owner == OWNER_UNKNOWN;
-		count.unsure += owner == OWNER_UNSURE;
+	struct sweep_count count;
+	size_t zombies = count_once(loop, child, &count);
+	/* A dead one shows nothing any more, but what it forked is ours now: look again. */
+	for (int round = 0; zombies > 0 && round < SCAN_ROUNDS; round++) {
+		sweep_scan(loop);
+		zombies = count_once(loop, child, &count);
 	}
+	count.unsure += zombies;
 	return count;
 }
 
@@ -235,28 +272,74 @@ static bool send_group(struct world_proc *child, int signal)
 	return true;
 }
 
+/* An orphan that forks and ends all the time is gone before a walk over /proc is over; so what is found is killed on the
+ * spot.  It can't be reaped by anybody else: its number is still its own. */
+static void kill_orphans(struct loop *loop, struct world_proc *child)
+{
+	bool is_quiet = false;
+	for (int round = 0; round < KILL_ROUNDS && !is_quiet; round++) {
+		is_quiet = true;
+		sweep_scan(loop);
+		for (size_t i = 0; i < loop->orphans.len; i++) {
+			struct proc_id id;
+			int32_t pid = loop->orphans.ptr[i];
+			if (owner_of(loop, child, pid, &id) != OWNER_MINE)
+				continue;
+			struct left *left = find_left(child, id);
+			if (left != NULL && left->is_killed)
+				continue;
+			kill(pid, SIGKILL);
+			is_quiet = false;
+			if (left == NULL)
+				*vec_push(&child->left) = (struct left){id, true};
+			else
+				left->is_killed = true;
+		}
+	}
+}
+
+static void mark_orphans(struct loop *loop, const struct world_proc *child)
+{
+	for (size_t i = 0; i < loop->orphans.len; i++) {
+		struct proc_id id;
+		if (owner_of(loop, child, loop->orphans.ptr[i], &id) == OWNER_MINE)
+			mark_pid(&loop->table, loop->orphans.ptr[i]);
+	}
+}
+
 void sweep_signal(struct loop *loop, struct world_proc *child, int signal)
 {
-	sweep_scan(loop);
 	struct proc_table *table = &loop->table;
+	if (signal == SIGKILL)
+		kill_orphans(loop, child);
+	sweep_scan(loop);
 	proc_table_read(table);
 	mark_pid(table, child->pid);
-	for (size_t i = 0; i < loop->orphans.len; i++) {
-		if (owner_of(loop, child, loop->orphans.ptr[i]) == OWNER_MINE)
-			mark_pid(table, loop->orphans.ptr[i]);
-	}
+	mark_orphans(loop, child);
 	mark_descendants(table);
 	bool to_group = send_group(child, signal);
 	for (size_t i = 0; i < table->list.len; i++) {
 		const struct proc_stat *stat = &table->list.ptr[i];
 		if (!stat->is_marked || stat->id.pid == child->pid || !proc_stat_is_live(stat))
 			continue;
-		bool is_new = !was_told(child, stat->id);
+		bool is_new = find_left(child, stat->id) == NULL;
 		if (is_new)
-			*vec_push(&child->left) = (struct left){stat->id};
+			*vec_push(&child->left) = (struct left){stat->id, false};
 		if ((is_new || signal == SIGKILL) && !(to_group && stat->pgrp == child->pid))
 			send_one(stat->id, signal);
 	}
+}
+
+void sweep_give_up(struct loop *loop, struct world_proc *child)
+{
+	for (size_t i = 0; i < loop->orphans.len; i++) {
+		struct proc_id id;
+		if (owner_of(loop, child, loop->orphans.ptr[i], &id) == OWNER_MINE)
+			*vec_push(&loop->strangers) = (struct stranger){id.pid, true};
+	}
+	if (!child->exited)
+		*vec_push(&loop->strangers) = (struct stranger){child->pid, true};
+	loop->must_scan = true;
 }
 
 /* Reaps every child but the strangers; gives how many are left. */
@@ -274,6 +357,8 @@ static size_t reap_all(struct loop *loop, struct pid_list *list)
 
 static void signal_all(struct loop *loop, const struct pid_list *roots, int signal)
 {
+	for (size_t i = 0; i < roots->len && signal == SIGKILL; i++)
+		kill(roots->ptr[i], signal);
 	proc_table_read(&loop->table);
 	for (size_t i = 0; i < roots->len; i++)
 		mark_pid(&loop->table, roots->ptr[i]);
@@ -292,7 +377,7 @@ void sweep_all(struct loop *loop, uint64_t grace_ms)
 	bool told = false;
 	while (reap_all(loop, &list) > 0) {
 		uint64_t spent = (loop_now_us() - start) / 1000;
-		if (spent >= grace_ms + GIVE_UP_MS)
+		if (spent >= GIVE_UP_MS && spent - GIVE_UP_MS >= grace_ms)
 			break;
 		if (spent >= grace_ms)
 			signal_all(loop, &list, SIGKILL);

@@ -25,7 +25,8 @@ bool proc_read_stat(int32_t pid, struct proc_stat *out);
 /* Neither dead nor a zombie.  Where only the first thread has ended, the others go on. */
 static inline bool proc_stat_is_live(const struct proc_stat *stat)
 {
-	return (stat->state != 'Z' || stat->threads > 1) && stat->state != 'X' && stat->state != 'x';
+	return (stat->state != 'Z' || stat->threads > 1) && stat->state != 'X' &&
+	       stat->state != 'x';
 }
 
 /* Replaces the content with every process that there is, by number. */

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "sys/loop.h"
+#include "sys/proc_internal.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -149,6 +150,34 @@ static bool is_gone(const char *pid_text)
 	int pid = (int)strtol(pid_text, NULL, 10);
 	assert_true(pid > 1);
 	return kill(pid, 0) != 0;
+}
+
+/* Live processes of all kinds that show the marker. */
+static size_t count_marked(void)
+{
+	struct proc_table table = {0};
+	struct buf env = {0};
+	size_t count = 0;
+	proc_table_read(&table);
+	for (size_t i = 0; i < table.list.len; i++) {
+		proc_read_env(table.list.ptr[i].id.pid, &env);
+		count += proc_stat_is_live(&table.list.ptr[i]) &&
+		         proc_env_has(buf_str(&env), STR(MARKER), true);
+	}
+	vec_finish(&table.list);
+	buf_finish(&env);
+	return count;
+}
+
+/* Turns until the child has written something. */
+static void run_until_output(struct seen *seen)
+{
+	uint64_t from = now_ms();
+	while (seen->bytes == 0 && seen->exits == 0 && now_ms() - from < 5000) {
+		world->timer_start(world->ctx, 10, world->quit, world->ctx);
+		run();
+	}
+	assert_true(seen->bytes > 0);
 }
 
 /* ---- the usual child ---- */
@@ -475,6 +504,37 @@ static void start_leaks_no_descriptor(void **state)
 	assert_int_equal(count_fds(), before);
 }
 
+static void start_fails_cleanly_without_descriptors(void **state)
+{
+	(void)state;
+	struct seen seen = {0};
+	struct rlimit old;
+	const char *const argv[] = {"true", NULL};
+	getrlimit(RLIMIT_NOFILE, &old);
+	size_t before = count_fds();
+	int started = 0;
+	/* One more descriptor each time, until it is enough: every step fails once. */
+	for (rlim_t extra = 0; extra < 12; extra++) {
+		struct rlimit low = {before - 3 + extra, old.rlim_max};
+		struct world_spawn spec = spec_of(&seen, argv);
+		spec.input = STR("x");
+		struct err err = {0};
+		setrlimit(RLIMIT_NOFILE, &low);
+		struct world_proc *proc = world->proc_start(world->ctx, &spec, &err);
+		setrlimit(RLIMIT_NOFILE, &old);
+		if (proc == NULL) {
+			assert_string_equal(err.code, "E-SPAWN-SYSTEM");
+			assert_non_null(strstr(err.help, "ulimit -n"));
+		}
+		started += proc != NULL;
+		err_finish(&err);
+		run();
+		assert_int_equal(count_fds(), before);
+	}
+	assert_in_range(started, 1, 8);
+	assert_int_equal(seen.exits, started);
+}
+
 static void start_many_at_once(void **state)
 {
 	(void)state;
@@ -572,10 +632,7 @@ static void orphans_of_every_shape_are_stopped(void **state)
 		buf_printf(&script, "%s; sleep 30", shapes[i]);
 		uint64_t from = now_ms();
 		start_sh(&seen, buf_cstr(&script));
-		while (seen.out.len == 0 && now_ms() - from < 5000) {
-			world->timer_start(world->ctx, 10, world->quit, world->ctx);
-			run();
-		}
+		run_until_output(&seen);
 		world->proc_stop(world->ctx, seen.proc, 300);
 		assert_int_equal(seen.exits, 0);
 		run();
@@ -587,6 +644,59 @@ static void orphans_of_every_shape_are_stopped(void **state)
 		buf_finish(&script);
 		clear(&seen);
 	}
+}
+
+static void orphan_that_always_forks_is_ended(void **state)
+{
+	(void)state;
+	struct seen seen = {0};
+	const char *const argv[] = {"python3", "-c",
+		"import os, time\n"
+		"if os.fork(): time.sleep(0.2); os._exit(0)\n"
+		"end = time.time() + 20\n"
+		"while time.time() < end:\n"
+		"    if os.fork(): os._exit(0)\n"
+		"    os.setsid()\n",
+		NULL};
+	struct world_spawn spec = spec_of(&seen, argv);
+	start(&spec);
+	uint64_t from = now_ms();
+	run();
+	assert_int_equal(seen.exits, 1);
+	assert_true(seen.exit.leftovers > 0);
+	assert_true(now_ms() - from < 8000);
+	assert_int_equal(count_marked(), 0);
+	clear(&seen);
+}
+
+static void orphan_whose_first_thread_ended_is_ended(void **state)
+{
+	(void)state;
+	struct seen seen = {0};
+	const char *const argv[] = {"sh", "-c",
+		"setsid python3 -c '\n"
+		"import ctypes, os, threading, time\n"
+		"threading.Thread(target=time.sleep, args=(30,)).start()\n"
+		"print(os.getpid(), flush=True)\n"
+		"ctypes.CDLL(None).pthread_exit(None)' & sleep 0.5",
+		NULL};
+	struct world_spawn spec = spec_of(&seen, argv);
+	start(&spec);
+	run();
+	assert_int_equal(seen.exit.leftovers, 1);
+	assert_true(is_gone(buf_cstr(&seen.out)));
+	clear(&seen);
+}
+
+static void orphans_by_the_hundred_are_ended(void **state)
+{
+	(void)state;
+	struct seen seen = {0};
+	run_sh(&seen, "for i in $(seq 200); do setsid sleep 30 >/dev/null 2>&1 & done; sleep 0.5",
+		15000);
+	assert_int_equal(seen.exit.leftovers, 200);
+	assert_int_equal(count_marked(), 0);
+	clear(&seen);
 }
 
 static void orphans_are_told_apart(void **state)
@@ -654,10 +764,7 @@ static void destroy_leaves_no_child(void **state)
 	struct seen seen = {0};
 	start_sh(
 		&seen, "trap '' TERM; env -i setsid sleep 30 & echo $!; while :; do sleep 1; done");
-	while (seen.out.len == 0) {
-		world->timer_start(world->ctx, 10, world->quit, world->ctx);
-		run();
-	}
+	run_until_output(&seen);
 	loop_destroy(loop, 50);
 	assert_int_equal(seen.exits, 0);
 	assert_true(is_gone(buf_cstr(&seen.out)));
@@ -673,10 +780,7 @@ static void stop_lets_the_child_clean_up(void **state)
 	(void)state;
 	struct seen seen = {0};
 	start_sh(&seen, "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.05; done");
-	while (seen.out.len == 0) {
-		world->timer_start(world->ctx, 10, world->quit, world->ctx);
-		run();
-	}
+	run_until_output(&seen);
 	world->proc_stop(world->ctx, seen.proc, 5000);
 	uint64_t from = now_ms();
 	run();
@@ -691,10 +795,7 @@ static void stop_kills_who_ignores_it(void **state)
 	(void)state;
 	struct seen seen = {0};
 	start_sh(&seen, "trap '' TERM; echo up; while :; do sleep 0.05; done");
-	while (seen.out.len == 0) {
-		world->timer_start(world->ctx, 10, world->quit, world->ctx);
-		run();
-	}
+	run_until_output(&seen);
 	uint64_t from = now_ms();
 	world->proc_stop(world->ctx, seen.proc, 200);
 	run();
@@ -703,15 +804,82 @@ static void stop_kills_who_ignores_it(void **state)
 	clear(&seen);
 }
 
+static void stop_reaches_a_stopped_child(void **state)
+{
+	(void)state;
+	struct seen seen = {0};
+	start_sh(&seen, "echo up; kill -STOP $$; sleep 30");
+	run_until_output(&seen);
+	uint64_t from = now_ms();
+	world->proc_stop(world->ctx, seen.proc, 5000);
+	run();
+	assert_int_equal(seen.exit.signal, SIGTERM);
+	assert_true(now_ms() - from < 2000);
+	clear(&seen);
+}
+
+static void stop_may_become_shorter(void **state)
+{
+	(void)state;
+	struct seen seen = {0};
+	start_sh(&seen, "trap '' TERM; echo up; while :; do sleep 0.05; done");
+	run_until_output(&seen);
+	uint64_t from = now_ms();
+	world->proc_stop(world->ctx, seen.proc, UINT64_MAX);
+	world->proc_stop(world->ctx, seen.proc, 0);
+	run();
+	assert_int_equal(seen.exit.signal, SIGKILL);
+	assert_true(now_ms() - from < 2000);
+	clear(&seen);
+}
+
+/* Stops its own child at every occasion. */
+static void stop_on_output(void *arg, int32_t stream, str bytes)
+{
+	struct seen *seen = arg;
+	saw_output(arg, stream, bytes);
+	world->proc_stop(world->ctx, seen->proc, 100);
+	assert_int_equal(seen->exits, 0);
+}
+
+static void stop_on_exit(void *arg, const struct world_exit *exit)
+{
+	struct seen *seen = arg;
+	saw_exit(arg, exit);
+	world->proc_stop(world->ctx, seen->proc, 0);
+	world->proc_signal(world->ctx, seen->proc, SIGKILL);
+	world->proc_write(world->ctx, seen->proc, STR("late"));
+}
+
+static void stop_may_come_from_callbacks(void **state)
+{
+	(void)state;
+	const char *const scripts[] = {"echo x; exec sleep 30", "echo x",
+		"echo x; sleep 30 & echo y", "echo x; kill -9 $$"};
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++) {
+		struct seen seen = {0};
+		const char *const argv[] = {"sh", "-c", scripts[i], NULL};
+		struct world_spawn spec = spec_of(&seen, argv);
+		spec.input_open = true;
+		spec.on_output = stop_on_output;
+		spec.on_exit = stop_on_exit;
+		uint64_t from = now_ms();
+		start(&spec);
+		run();
+		assert_int_equal(seen.exits, 1);
+		assert_int_equal(seen.after_exit, 0);
+		assert_true(now_ms() - from < 1500);
+		assert_int_equal(count_marked(), 0);
+		clear(&seen);
+	}
+}
+
 static void signal_reaches_the_group(void **state)
 {
 	(void)state;
 	struct seen seen = {0};
 	start_sh(&seen, "trap 'echo usr1; exit 0' USR1; echo up; while :; do sleep 0.05; done");
-	while (seen.out.len == 0) {
-		world->timer_start(world->ctx, 10, world->quit, world->ctx);
-		run();
-	}
+	run_until_output(&seen);
 	world->proc_signal(world->ctx, seen.proc, SIGUSR1);
 	run();
 	assert_out(&seen, "up\nusr1\n");
@@ -883,6 +1051,32 @@ static void signals_come_as_callbacks(void **state)
 	clear(&seen);
 }
 
+static void signals_ignored_before_stay_ignored(void **state)
+{
+	(void)state;
+	loop_destroy(loop, 0);
+	sigset_t before;
+	sigset_t after;
+	sigprocmask(SIG_SETMASK, NULL, &before);
+	signal(SIGHUP, SIG_IGN);
+	assert_int_equal(set_up(NULL), 0);
+	got_signal = 0;
+	world->on_signal(world->ctx, saw_signal, NULL);
+	int hup = SIGHUP;
+	struct seen seen = {0};
+	world->timer_start(world->ctx, 0, send_self, &hup);
+	run_sh(&seen, "sleep 0.1; grep SigIgn /proc/self/status", 2000);
+	assert_int_equal(got_signal, 0);
+	assert_out(&seen, "SigIgn:\t0000000000000000\n");
+	loop_destroy(loop, 0);
+	signal(SIGHUP, SIG_DFL);
+	sigprocmask(SIG_SETMASK, NULL, &after);
+	for (int i = 1; i < 32; i++)
+		assert_int_equal(sigismember(&before, i), sigismember(&after, i));
+	assert_int_equal(set_up(NULL), 0);
+	clear(&seen);
+}
+
 static void run_ends_when_nothing_can_happen(void **state)
 {
 	(void)state;
@@ -990,18 +1184,25 @@ int main(void)
 		CASE(start_names_what_is_missing),
 		CASE(start_finds_programs_in_the_given_path),
 		CASE(start_leaks_no_descriptor),
+		CASE(start_fails_cleanly_without_descriptors),
 		CASE(start_many_at_once),
 		CASE(orphan_that_holds_the_pipe_is_ended),
 		CASE(orphan_that_is_detached_is_ended_soon),
 		CASE(orphan_that_ends_by_itself_is_no_leftover),
 		CASE(orphans_of_every_shape_are_ended),
 		CASE(orphans_of_every_shape_are_stopped),
+		CASE(orphan_that_always_forks_is_ended),
+		CASE(orphan_whose_first_thread_ended_is_ended),
+		CASE(orphans_by_the_hundred_are_ended),
 		CASE(orphans_are_told_apart),
 		CASE(orphans_that_end_are_reaped),
 		CASE(children_from_before_are_left_alone),
 		CASE(destroy_leaves_no_child),
 		CASE(stop_lets_the_child_clean_up),
 		CASE(stop_kills_who_ignores_it),
+		CASE(stop_reaches_a_stopped_child),
+		CASE(stop_may_become_shorter),
+		CASE(stop_may_come_from_callbacks),
 		CASE(signal_reaches_the_group),
 		CASE(timers_fire_in_order),
 		CASE(timers_by_the_hundred_thousand),
@@ -1009,6 +1210,7 @@ int main(void)
 		CASE(pool_may_be_left_unfinished),
 		CASE(turn_hook_runs_once_a_turn),
 		CASE(signals_come_as_callbacks),
+		CASE(signals_ignored_before_stay_ignored),
 		CASE(run_ends_when_nothing_can_happen),
 		CASE(watch_keeps_the_loop_going),
 		CASE(exit_may_start_the_next),
