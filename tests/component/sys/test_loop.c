@@ -18,9 +18,10 @@
 
 #include <cmocka.h>
 
-#define MARKER "PAWL_TEST_NODE=loop-42"
+/* With our number in it: the tests of another build may run beside us. */
+static char marker[64];
 
-static const char *const test_env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", MARKER, NULL};
+static const char *const test_env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", marker, NULL};
 
 static struct loop *loop;
 static const struct world *world;
@@ -90,7 +91,7 @@ static struct world_spawn spec_of(struct seen *seen, const char *const *argv)
 	return (struct world_spawn){
 		.argv = argv,
 		.env = test_env,
-		.marker = MARKER,
+		.marker = marker,
 		.input = STR_INIT(""),
 		.on_output = saw_output,
 		.on_exit = saw_exit,
@@ -162,7 +163,7 @@ static size_t count_marked(void)
 	for (size_t i = 0; i < table.list.len; i++) {
 		proc_read_env(table.list.ptr[i].id.pid, &env);
 		count += proc_stat_is_live(&table.list.ptr[i]) &&
-		         proc_env_has(buf_str(&env), STR(MARKER), true);
+		         proc_env_has(buf_str(&env), str_of(marker), true);
 	}
 	vec_finish(&table.list);
 	buf_finish(&env);
@@ -591,7 +592,7 @@ static void orphan_that_ends_by_itself_is_no_leftover(void **state)
 /* Each prints the number of a process that tries to live on. */
 static const char *const shapes[] = {
 	"setsid sleep 30 & echo $!",
-	"setsid sleep 30 >/dev/null 2>&1 & sleep 0.1; pgrep -n -x sleep",
+	"setsid sleep 30 >/dev/null 2>&1 & echo $!; sleep 0.1",
 	"(setsid sh -c 'echo $$; exec sleep 30' &) ; sleep 0.1",
 	"setsid sh -c 'trap \"\" TERM; echo $$; while :; do sleep 0.05; done' & sleep 0.2",
 	"sh -c 'trap \"\" TERM HUP INT; echo $$; while :; do sleep 0.05; done' & sleep 0.2",
@@ -704,7 +705,7 @@ static void orphans_are_told_apart(void **state)
 	(void)state;
 	struct seen longer = {0};
 	struct seen shorter = {0};
-	const char *const other_env[] = {"PATH=/usr/bin:/bin", "PAWL_TEST_NODE=loop-43", NULL};
+	const char *const other_env[] = {"PATH=/usr/bin:/bin", "PAWL_TEST_NODE=other", NULL};
 	const char *const argv[] = {
 		"sh", "-c", "(setsid sh -c 'sleep 1.5; echo undisturbed' &); sleep 1.8", NULL};
 	struct world_spawn spec = spec_of(&longer, argv);
@@ -1168,6 +1169,7 @@ static void there_is_one_loop(void **state)
 
 int main(void)
 {
+	snprintf(marker, sizeof(marker), "PAWL_TEST_NODE=loop-%d", (int)getpid());
 	const struct CMUnitTest tests[] = {
 		CASE(child_gives_output_and_status),
 		CASE(child_ended_by_a_signal_says_so),
