@@ -78,17 +78,16 @@ static void on_crash(int number, siginfo_t *info, void *context)
 
 void guard_install(void)
 {
-	static bool is_installed;
 	static char stack[64 << 10]; /* the plugin may have used up its own */
-	if (is_installed)
-		return;
-	is_installed = true;
 	stack_t alternate = {.ss_sp = stack, .ss_size = sizeof(stack)};
 	stack_t present;
 	if (sigaltstack(NULL, &present) != 0 || (present.ss_flags & SS_DISABLE))
 		sigaltstack(&alternate, NULL);
 	struct sigaction action = {.sa_sigaction = on_crash, .sa_flags = SA_SIGINFO | SA_ONSTACK};
 	sigemptyset(&action.sa_mask);
-	for (size_t i = 0; i < CRASH_SIGNALS; i++)
-		sigaction(crash_signals[i], &action, &previous[i]);
+	for (size_t i = 0; i < CRASH_SIGNALS; i++) {
+		struct sigaction now;
+		if (sigaction(crash_signals[i], NULL, &now) == 0 && now.sa_sigaction != on_crash)
+			sigaction(crash_signals[i], &action, &previous[i]);
+	}
 }

@@ -26,7 +26,7 @@ struct guard_call {
 	struct guard_call *outer;
 };
 
-/* Handlers for the signals that a crash raises, once a process.  They name plugin, function and node on standard error,
+/* Handlers for the signals that a crash raises, where they are not there yet.  They name plugin, function and node on standard error,
  * then let the signal do what it did before. */
 void guard_install(void);
 void guard_enter(struct guard_call *call);

@@ -325,6 +325,51 @@ static bool copy_types(struct loaded *loaded, const char *path, struct err *err)
 	return true;
 }
 
+/* The dynamic linker maps what the headers promise and crashes where the file is shorter. */
+static bool check_segments(
+	const struct loader_file *file, const ElfW(Ehdr) * header, off_t size, struct err *err)
+{
+	for (size_t i = 0; i < header->e_phnum; i++) {
+		ElfW(Phdr) segment;
+		off_t at = (off_t)(header->e_phoff + i * sizeof(segment));
+		bool is_whole =
+			pread(file->fd, &segment, sizeof(segment), at) == (ssize_t)sizeof(segment);
+		if (is_whole && segment.p_type == PT_LOAD)
+			is_whole = segment.p_offset <= (uint64_t)size &&
+			           segment.p_filesz <= (uint64_t)size - segment.p_offset;
+		if (!is_whole)
+			return refuse(err, "E-PLUGIN-LOAD", file->path, "copy it again",
+				"can't be loaded: the file is cut off (%lld bytes)",
+				(long long)size);
+	}
+	return true;
+}
+
+static bool check_object(const struct loader_file *file, struct err *err)
+{
+	/* Of this very program: what a plugin for the same machine has in the same places. */
+	static const unsigned char magic[] = {
+		0x7f, 'E', 'L', 'F', sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32};
+	ElfW(Ehdr) header;
+	ElfW(Ehdr) ours = {0};
+	struct stat st;
+	int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	bool knows = self >= 0 && pread(self, &ours, sizeof(ours), 0) == (ssize_t)sizeof(ours);
+	if (self >= 0)
+		close(self);
+	if (fstat(file->fd, &st) != 0 ||
+		pread(file->fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
+		memcmp(header.e_ident, magic, sizeof(magic)) != 0 || header.e_type != ET_DYN ||
+		header.e_phentsize != sizeof(ElfW(Phdr)))
+		return refuse(err, "E-PLUGIN-LOAD", file->path, not_ours,
+			"can't be loaded: it is no shared object");
+	if (knows && header.e_machine != ours.e_machine)
+		return refuse(err, "E-PLUGIN-LOAD", file->path, "build it for this machine",
+			"can't be loaded: it is built for another machine (%u, not %u)",
+			header.e_machine, ours.e_machine);
+	return check_segments(file, &header, st.st_size, err);
+}
+
 static void *open_object(struct loader_file *file, struct err *err)
 {
 	char name[64];
@@ -345,7 +390,7 @@ static void *open_object(struct loader_file *file, struct err *err)
 bool loader_load(struct loader_file *file, struct loaded *out, struct err *err)
 {
 	*out = (struct loaded){0};
-	void *object = open_object(file, err);
+	void *object = check_object(file, err) ? open_object(file, err) : NULL;
 	if (!object)
 		return false;
 	const pawl_plugin *given = dlsym(object, "pawl_plugin_v1");

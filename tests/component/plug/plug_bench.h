@@ -47,17 +47,19 @@ struct bench {
 	char *code; /* of the outcome's error */
 	char *message;
 	char *help;
+	struct place at;
+	struct store *store; /* NULL: none */
 	int finished;
 	uint64_t grace_ms;
 };
 
-static bool bench_is_node(void *ctx, str name)
+static inline bool bench_is_node(void *ctx, str name)
 {
 	struct bench *bench = ctx;
 	return map_get(&bench->workflow->by_id, name) != NULL;
 }
 
-static bool bench_text(void *ctx, const struct ref *ref, str *out, struct err *err)
+static inline bool bench_text(void *ctx, const struct ref *ref, str *out, struct err *err)
 {
 	struct bench *bench = ctx;
 	struct buf name = {0};
@@ -74,7 +76,7 @@ static bool bench_text(void *ctx, const struct ref *ref, str *out, struct err *e
 	return false;
 }
 
-static bool bench_json(void *ctx, const struct ref *ref, str *out, struct err *err)
+static inline bool bench_json(void *ctx, const struct ref *ref, str *out, struct err *err)
 {
 	struct bench *bench = ctx;
 	str text;
@@ -87,38 +89,38 @@ static bool bench_json(void *ctx, const struct ref *ref, str *out, struct err *e
 	return true;
 }
 
-static void bench_on_output(void *arg, int32_t stream, str bytes)
+static inline void bench_on_output(void *arg, int32_t stream, str bytes)
 {
 	struct bench *bench = arg;
 	buf_add(stream == PAWL_STDOUT ? &bench->out : &bench->errs, bytes);
 }
 
-static void bench_on_emit(void *arg, str name, str value)
+static inline void bench_on_emit(void *arg, str name, str value)
 {
 	buf_printf(&((struct bench *)arg)->said, "emit %.*s=%.*s\n", STR_ARG(name), STR_ARG(value));
 }
 
-static void bench_on_artifact(void *arg, str name, const char *path)
+static inline void bench_on_artifact(void *arg, str name, const char *path)
 {
 	buf_printf(&((struct bench *)arg)->said, "artifact %.*s=%s\n", STR_ARG(name), path);
 }
 
-static void bench_on_log(void *arg, int32_t level, str text)
+static inline void bench_on_log(void *arg, int32_t level, str text)
 {
 	buf_printf(&((struct bench *)arg)->log, "%d %.*s\n", level, STR_ARG(text));
 }
 
-static void bench_on_progress(void *arg, double fraction, str text)
+static inline void bench_on_progress(void *arg, double fraction, str text)
 {
 	buf_printf(&((struct bench *)arg)->said, "progress %.2f %.*s\n", fraction, STR_ARG(text));
 }
 
-static char *bench_copy(const char *text)
+static inline char *bench_copy(const char *text)
 {
 	return text ? mem_dup(text, strlen(text)) : NULL;
 }
 
-static void bench_on_finished(void *arg, const struct host_outcome *outcome)
+static inline void bench_on_finished(void *arg, const struct host_outcome *outcome)
 {
 	struct bench *bench = arg;
 	bench->outcome = *outcome;
@@ -126,11 +128,12 @@ static void bench_on_finished(void *arg, const struct host_outcome *outcome)
 	bench->code = bench_copy(outcome->err->code);
 	bench->message = bench_copy(outcome->err->message);
 	bench->help = bench_copy(outcome->err->help);
+	bench->at = outcome->err->at;
 	bench->finished++;
 	bench->world->quit(bench->world->ctx);
 }
 
-static struct host_events bench_events(struct bench *bench)
+static inline struct host_events bench_events(struct bench *bench)
 {
 	return (struct host_events){
 		.arg = bench,
@@ -144,7 +147,7 @@ static struct host_events bench_events(struct bench *bench)
 }
 
 /* `plugins`: the directory to find them in. */
-static void bench_open(struct bench *bench, const char *plugins)
+static inline void bench_open(struct bench *bench, const char *plugins)
 {
 	*bench = (struct bench){.grace_ms = 300};
 	struct err err = {0};
@@ -158,7 +161,7 @@ static void bench_open(struct bench *bench, const char *plugins)
 	assert_non_null(mkdtemp(bench->root));
 }
 
-static void bench_forget(struct bench *bench)
+static inline void bench_forget(struct bench *bench)
 {
 	buf_finish(&bench->out);
 	buf_finish(&bench->errs);
@@ -171,7 +174,7 @@ static void bench_forget(struct bench *bench)
 	bench->finished = 0;
 }
 
-static void bench_unload(struct bench *bench)
+static inline void bench_unload(struct bench *bench)
 {
 	host_node_destroy(bench->node);
 	bench->node = NULL;
@@ -183,7 +186,7 @@ static void bench_unload(struct bench *bench)
 	bench_forget(bench);
 }
 
-static void bench_close(struct bench *bench)
+static inline void bench_close(struct bench *bench)
 {
 	bench_unload(bench);
 	types_destroy(bench->types);
@@ -194,7 +197,7 @@ static void bench_close(struct bench *bench)
 }
 
 /* Loads the text; its last node is the one that is looked at.  False where the workflow is wrong (bench->diags). */
-static bool bench_load(struct bench *bench, const char *text)
+static inline bool bench_load(struct bench *bench, const char *text)
 {
 	bench_unload(bench);
 	struct workflow_types types = types_for_workflow(bench->types);
@@ -202,14 +205,14 @@ static bool bench_load(struct bench *bench, const char *text)
 	return bench->workflow != NULL;
 }
 
-static const struct host_values *bench_values(struct bench *bench)
+static inline const struct host_values *bench_values(struct bench *bench)
 {
 	struct host_values *values = arena_new(&bench->arena, struct host_values);
 	*values = (struct host_values){bench, bench_is_node, bench_text, bench_json};
 	return values;
 }
 
-static const char *const *bench_env(struct bench *bench)
+static inline const char *const *bench_env(struct bench *bench)
 {
 	static const char *fixed[] = {
 		"LANG=C.UTF-8", "HOME=/nonexistent", "PAWL_ATTEMPT_ID=test-1", NULL};
@@ -229,7 +232,7 @@ static const char *const *bench_env(struct bench *bench)
 }
 
 /* A pawl_node for the last node of the workflow. */
-static struct pawl_node *bench_node(
+static inline struct pawl_node *bench_node(
 	struct bench *bench, const struct bench_value *values, bool is_run)
 {
 	host_node_destroy(bench->node);
@@ -250,19 +253,20 @@ static struct pawl_node *bench_node(
 		.temp_root = bench->root,
 		.marker = "PAWL_ATTEMPT_ID=test-1",
 		.world = bench->world,
+		.store = bench->store,
 		.grace_ms = bench->grace_ms,
 	};
 	bench->node = host_node_create(&init);
 	return bench->node;
 }
 
-static bool bench_validate(struct bench *bench)
+static inline bool bench_validate(struct bench *bench)
 {
 	bench_node(bench, NULL, false);
 	return host_validate(bench->node, &bench->diags);
 }
 
-static void bench_run(struct bench *bench, const struct bench_value *values)
+static inline void bench_run(struct bench *bench, const struct bench_value *values)
 {
 	bench_forget(bench);
 	bench_node(bench, values, true);
@@ -273,7 +277,7 @@ static void bench_run(struct bench *bench, const struct bench_value *values)
 }
 
 /* Loads, validates and runs; every problem on the way fails the test. */
-static void bench_do(struct bench *bench, const char *text, const struct bench_value *values)
+static inline void bench_do(struct bench *bench, const char *text, const struct bench_value *values)
 {
 	if (!bench_load(bench, text) || !bench_validate(bench)) {
 		for (size_t i = 0; i < bench->diags.list.len; i++)

@@ -267,8 +267,7 @@ static void mistakes_are_found_by_validate(void **state)
 		{HEAD "- id: a\n  script: ../../etc/passwd\n", "E-CONFIG", ".pawl/scripts"},
 		{HEAD "- id: a\n  script: /bin/sh\n", "E-CONFIG", ".pawl/scripts"},
 		{HEAD "- id: a\n  script: x\n  args: [[1]]\n", "E-SCHEMA-MISMATCH", "args"},
-		{TWO "  runtime: perl\n  script: print \"$a.output\"\n", "E-REF-LANGUAGE",
-			"with:"},
+		{TWO "  runtime: perl\n  script: print \"$a.output\"\n", "E-REF-LANGUAGE", "with:"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		refuses(bench, cases[i][0], cases[i][1], cases[i][2]);

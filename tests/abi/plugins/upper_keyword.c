@@ -1,0 +1,3 @@
+/* Has a keyword that is none. */
+#define TINY_KEYWORD "Upper"
+#include "tiny.h"
