@@ -6,6 +6,7 @@
 #     make install    install it below PREFIX (default /usr/local), with DESTDIR
 #     make asan       all tests under AddressSanitizer and UBSan
 #     make lint       only the checks of the source itself
+#     make format     let clang-format mend every C file
 #     make fuzz       every fuzzer for SECONDS each (needs clang)
 #     make bench      print what things cost on this machine
 #     make clean      delete build/
@@ -15,7 +16,7 @@ JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 SECONDS ?= 60
 CTEST    = ctest --output-on-failure
 
-.PHONY: all demo test build install asan lint fuzz bench clean bootstrap
+.PHONY: all demo test build install asan lint format fuzz bench clean bootstrap
 all: build
 
 bootstrap:
@@ -45,6 +46,9 @@ lint: bootstrap
 	cmake --preset dev
 	cmake --build build/dev --target program -j $(JOBS)
 	$(CTEST) --preset dev -j 2 -R '^lint\.'
+
+format:
+	find core plugins sdk tests -name '*.[ch]' -print0 | xargs -0 clang-format -i
 
 fuzz:
 	tests/fuzz/run.sh $(SECONDS)

@@ -94,7 +94,9 @@ static bool settle_one(struct store *store, struct cas_pending *pending, struct 
 	char dir[3] = {name[0], name[1], '\0'};
 	if (mkdirat(store->blobs_fd, dir, 0700) == 0) {
 		store->blobs_to_sync = true;
-		fchmodat(store->blobs_fd, dir, 0700, 0);
+		if (fchmodat(store->blobs_fd, dir, 0700, 0) != 0) {
+			return file_err(err, errno, "opening to the owner", store->state, dir);
+		}
 	} else if (errno != EEXIST) {
 		return file_err(err, errno, "making", store->state, dir);
 	}

@@ -254,7 +254,8 @@ static int open_to_empty(int top, const char *path)
 	if (fd < 0 && errno == EACCES) {
 		struct parent parent;
 		if (parent_open(top, path, &parent, NULL) == FS_FOUND) {
-			fchmodat(parent.fd, parent.name, 0700, AT_SYMLINK_NOFOLLOW);
+			int changed = fchmodat(parent.fd, parent.name, 0700, AT_SYMLINK_NOFOLLOW);
+			(void)changed; /* opening again tells whether it helped */
 			close(parent.fd);
 		}
 		fd = fs_open_at(top, path, O_RDONLY | O_DIRECTORY, FS_NO_LINKS);
