@@ -44,6 +44,8 @@ static str line_at(str text, uint32_t number)
 	for (uint32_t i = 0; i < number; i++)
 		if (!str_line(&text, &line))
 			return STR("");
+	if (line.len && line.ptr[line.len - 1] == '\r')
+		line.len--;
 	return line;
 }
 

@@ -54,8 +54,9 @@ bool host_on_loop(const struct pawl_node *node)
 
 static bool has_listener(const struct pawl_node *node)
 {
-	return node->phase == HOST_RUN && node->run && node->run->stage != RUN_GONE &&
-	       host_on_loop(node);
+	/* The thread first: to a worker all the rest is a race. */
+	return host_on_loop(node) && node->phase == HOST_RUN && node->run &&
+	       node->run->stage != RUN_GONE;
 }
 
 static void tell(const struct pawl_run *run, int32_t level, const char *text)
@@ -70,7 +71,7 @@ void host_note(struct pawl_node *node, int32_t level, const char *text)
 		tell(node->run, level, text);
 		return;
 	}
-	if (node->phase == HOST_VALIDATE && host_on_loop(node)) {
+	if (host_on_loop(node) && node->phase == HOST_VALIDATE) {
 		if (level >= PAWL_LOG_WARN)
 			diags_warn(
 				node->diags, node->init.node->type_at, "E-PLUGIN-LOG", "%s", text);
@@ -117,7 +118,7 @@ pawl_status host_misuse(struct pawl_node *node, const char *service, const char 
 		orphan = buf_take(&text);
 		return PAWL_E_MISUSE;
 	}
-	if (node->phase == HOST_VALIDATE && host_on_loop(node))
+	if (host_on_loop(node) && node->phase == HOST_VALIDATE)
 		diags_error(node->diags, node->init.node->type_at, "E-PLUGIN-MISUSE", "%s",
 			buf_cstr(&text));
 	else

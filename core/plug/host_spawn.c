@@ -34,6 +34,16 @@ static void env_change(env_list *env, const char *entry)
 		*vec_push(env) = entry;
 }
 
+static void env_drop_large(env_list *env, str name)
+{
+	for (size_t i = 0; i < env->len; i++) {
+		str entry = str_of(env->ptr[i]);
+		if (entry.len > BIND_LARGE && name_length(entry.ptr) == name.len &&
+			str_starts(entry, name))
+			env_remove(env, name.ptr, name.len);
+	}
+}
+
 static void env_build(env_list *env, struct pawl_run *run, const pawl_spawn *spec)
 {
 	const struct host_node_init *init = &run->node->init;
@@ -42,6 +52,9 @@ static void env_build(env_list *env, struct pawl_run *run, const pawl_spawn *spe
 		*vec_push(env) = *at;
 	for (const char *const *at = spec->env; at && *at; at++)
 		env_change(env, *at);
+	const struct bindings *with = &run->node->init.node->with;
+	for (size_t i = 0; i < with->len && (spec->flags & PAWL_SPAWN_OWN_INPUTS); i++)
+		env_drop_large(env, with->ptr[i].variable);
 	for (size_t i = 0; i < run->bound_env.len; i++)
 		env_change(env, run->bound_env.ptr[i]);
 	/* Whatever the plugin says: by it the children of a dead run are found. */
@@ -196,8 +209,8 @@ pawl_status host_spawn(pawl_run *run, const pawl_spawn *given, pawl_proc **out)
 	memcpy(&spec, given, given->size < sizeof(spec) ? given->size : sizeof(spec));
 	if (!spec.argv || !spec.argv[0])
 		return host_misuse(run->node, "spawn", "argv is empty");
-	const uint32_t known =
-		PAWL_SPAWN_CLEAN_ENV | PAWL_SPAWN_MERGE_STDERR | PAWL_SPAWN_STDIN_OPEN;
+	const uint32_t known = PAWL_SPAWN_CLEAN_ENV | PAWL_SPAWN_MERGE_STDERR |
+	                       PAWL_SPAWN_STDIN_OPEN | PAWL_SPAWN_OWN_INPUTS;
 	if (spec.flags & ~known)
 		return host_misuse(
 			run->node, "spawn", "flags has a bit that this host does not know");

@@ -374,7 +374,10 @@ static void *open_object(struct loader_file *file, struct err *err)
 {
 	char name[64];
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", file->fd);
+	struct guard_call call = {.plugin = file->path, .function = "constructor"};
+	guard_enter(&call);
 	void *object = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+	guard_leave(&call);
 	if (!object) {
 		const char *why = dlerror();
 		refuse(err, "E-PLUGIN-LOAD", file->path,

@@ -20,10 +20,9 @@ struct options {
 
 static int is_long_option(const char *word)
 {
-	static const char *const names[] = {"allexport", "braceexpand", "errexit", "errtrace",
-		"functrace", "hashall", "histexpand", "ignoreeof", "keyword", "monitor",
-		"noclobber", "noexec", "noglob", "nounset", "physical", "pipefail", "posix",
-		"privileged", "verbose", "xtrace"};
+	static const char *const names[] = {"braceexpand", "errexit", "errtrace", "functrace",
+		"hashall", "histexpand", "ignoreeof", "keyword", "monitor", "noclobber", "noexec",
+		"noglob", "nounset", "physical", "pipefail", "verbose", "xtrace"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(word, names[i]) == 0)
 			return 1;
@@ -31,7 +30,8 @@ static int is_long_option(const char *word)
 }
 
 /* One word of options; says in *takes_name whether the next one is the name behind `o`.  Only what `set` takes: -c, -s and
- * -i would make another program of it. */
+ * -i would make another program of it.  Neither -p and posix, with which bash would not read BASH_ENV, by which large values
+ * come, nor -a, which would export them and leave no room for any argument; a body can `set` all three itself. */
 static int is_option(const char *word, int *takes_name)
 {
 	*takes_name = 0;
@@ -40,7 +40,7 @@ static int is_option(const char *word, int *takes_name)
 	for (const char *c = word + 1; *c; c++) {
 		if (*c == 'o')
 			*takes_name = 1;
-		else if (!strchr("abefhkmnptuvxBCEHPT", *c))
+		else if (!strchr("befhkmntuvxBCEHPT", *c))
 			return 0;
 	}
 	return 1;
@@ -61,7 +61,7 @@ static const char *split_options(struct options *options, pawl_str text)
 		if (options->count == MAX_OPTIONS)
 			return "has too many words\nwrite at most 32";
 		if (takes_name ? !is_long_option(word) : !is_option(word, &takes_name))
-			return "has a word that is no option of bash's `set`\nwrite options as `set` takes them, e.g. \"-euo pipefail\"";
+			return "has a word that is no option of bash's `set`\nwrite options as `set` takes them, e.g. \"-euo pipefail\" (-a, -p and posix: in the body)";
 		if (takes_name && is_long_option(word))
 			takes_name = 0;
 		options->words[options->count++] = word;

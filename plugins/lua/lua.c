@@ -54,7 +54,7 @@ static pawl_status start(const pawl_host *host, pawl_node *node, pawl_run *run)
 		return PAWL_E_SYSTEM;
 	const char *child = plugin_path(host, run, host->plugin_dir(node), "../pawl-lua");
 	const char *argv[] = {child, source_path, inputs_path, id.ptr, NULL};
-	pawl_spawn spec = {.size = sizeof(spec), .argv = argv};
+	pawl_spawn spec = {.size = sizeof(spec), .flags = PAWL_SPAWN_OWN_INPUTS, .argv = argv};
 	status = host->spawn(run, &spec, NULL);
 	if (status == PAWL_E_NOT_FOUND) {
 		char words[512];

@@ -6,11 +6,15 @@
 #define MEMBER(type, member) printf("%s.%s %zu\n", #type, #member, offsetof(type, member))
 #define SIZE(type)           printf("%s %zu\n", #type, sizeof(type))
 
-int main(void)
+static void print_str(void)
 {
 	SIZE(pawl_str);
 	MEMBER(pawl_str, ptr);
 	MEMBER(pawl_str, len);
+}
+
+static void print_exit(void)
+{
 	SIZE(pawl_exit);
 	MEMBER(pawl_exit, size);
 	MEMBER(pawl_exit, code);
@@ -19,6 +23,10 @@ int main(void)
 	MEMBER(pawl_exit, cpu_us);
 	MEMBER(pawl_exit, wall_us);
 	MEMBER(pawl_exit, max_rss_kib);
+}
+
+static void print_spawn(void)
+{
 	SIZE(pawl_spawn);
 	MEMBER(pawl_spawn, size);
 	MEMBER(pawl_spawn, flags);
@@ -30,6 +38,10 @@ int main(void)
 	MEMBER(pawl_spawn, on_output);
 	MEMBER(pawl_spawn, on_exit);
 	MEMBER(pawl_spawn, user);
+}
+
+static void print_host(void)
+{
 	SIZE(pawl_host);
 	MEMBER(pawl_host, size);
 	MEMBER(pawl_host, abi);
@@ -68,6 +80,10 @@ int main(void)
 	MEMBER(pawl_host, kv_put);
 	MEMBER(pawl_host, finish);
 	MEMBER(pawl_host, extension);
+}
+
+static void print_bound(void)
+{
 	SIZE(pawl_bound);
 	MEMBER(pawl_bound, size);
 	MEMBER(pawl_bound, references);
@@ -79,9 +95,17 @@ int main(void)
 	MEMBER(pawl_bound, write_count);
 	MEMBER(pawl_bound, commands);
 	MEMBER(pawl_bound, command_count);
+}
+
+static void print_bind(void)
+{
 	SIZE(pawl_bind_v1);
 	MEMBER(pawl_bind_v1, size);
 	MEMBER(pawl_bind_v1, bind);
+}
+
+static void print_type(void)
+{
 	SIZE(pawl_type);
 	MEMBER(pawl_type, size);
 	MEMBER(pawl_type, caps);
@@ -95,6 +119,10 @@ int main(void)
 	MEMBER(pawl_type, start);
 	MEMBER(pawl_type, cancel);
 	MEMBER(pawl_type, extension);
+}
+
+static void print_plugin(void)
+{
 	SIZE(pawl_plugin);
 	MEMBER(pawl_plugin, magic);
 	MEMBER(pawl_plugin, size);
@@ -106,5 +134,17 @@ int main(void)
 	MEMBER(pawl_plugin, types);
 	MEMBER(pawl_plugin, init);
 	MEMBER(pawl_plugin, fini);
+}
+
+int main(void)
+{
+	print_str();
+	print_exit();
+	print_spawn();
+	print_host();
+	print_bound();
+	print_bind();
+	print_type();
+	print_plugin();
 	return 0;
 }

@@ -147,6 +147,26 @@ static void large_values_arrive_whole(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+/* Whatever the options, large values are read before the body, and nothing of that shows. */
+static void options_do_not_keep_large_values_away(void **state)
+{
+	struct bench *bench = *state;
+	const char *const options[] = {"", "-euxv", "-f", "-o noclobber -u", "-eET", "-B +h"};
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		struct buf text = {0};
+		buf_printf(&text,
+			TWO
+			"  shell: {options: '%s'}\n  bash: |\n    printf %%s \"$a.output\" | wc -c\n    printf %%s \"${BASH_ENV-gone}\"\n    /bin/true\n",
+			options[i]);
+		const struct bench_value values[] = {
+			{"$a.output", filler(700000), NULL}, {NULL, {0}, NULL}};
+		bench_do(bench, buf_cstr(&text), values);
+		buf_finish(&text);
+		bench_assert_ok(bench);
+		assert_string_equal(buf_cstr(&bench->out), "700000\ngone");
+	}
+}
+
 static void many_values_share_the_environment(void **state)
 {
 	struct bench *bench = *state;
@@ -259,6 +279,8 @@ static void mistakes_are_found_by_validate(void **state)
 		{HEAD "- id: a\n  bash: echo\n  shell: {options: -c}\n", "E-CONFIG", "5:20"},
 		{HEAD "- id: a\n  bash: echo\n  shell: {options: -eo pipefial}\n", "E-CONFIG",
 			"shell.options"},
+		{HEAD "- id: a\n  bash: echo\n  shell: {options: -ep}\n", "E-CONFIG",
+			"in the body"},
 		{HEAD "- id: a\n  bash: echo\n  shell: {options: -eo}\n", "E-CONFIG", "is missing"},
 		{HEAD "- id: a\n  script: print(1)\n", "E-CONFIG", "runtime"},
 		{HEAD "- id: a\n  script: print(1)\n  runtime: node --x\n", "E-CONFIG", "args"},
@@ -329,6 +351,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			the_text_does_not_depend_on_values, setup, teardown),
 		cmocka_unit_test_setup_teardown(large_values_arrive_whole, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			options_do_not_keep_large_values_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_values_share_the_environment, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_large_body_travels_in_a_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(nul_is_refused_in_bash, setup, teardown),

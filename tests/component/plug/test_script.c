@@ -71,6 +71,25 @@ static void scripts_take_args(void **state)
 	}
 }
 
+static void node_takes_modules_and_commonjs(void **state)
+{
+	struct bench *bench = *state;
+	const struct bench_value values[] = {
+		{"$a.output", STR_INIT("[1, 2]"), NULL}, {NULL, {0}, NULL}};
+	const char *const bodies[] = {
+		"const os = require('os'); console.log($a.output.length, typeof os.EOL);",
+		"import os from 'node:os'; console.log($a.output.length, typeof os.EOL);",
+	};
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		struct buf text = {0};
+		buf_printf(&text, TWO "  runtime: node\n  script: |\n    %s\n", bodies[i]);
+		bench_do(bench, buf_cstr(&text), values);
+		buf_finish(&text);
+		bench_assert_ok(bench);
+		assert_string_equal(buf_cstr(&bench->out), "2 string\n");
+	}
+}
+
 static void named_scripts_are_found(void **state)
 {
 	struct bench *bench = *state;
@@ -196,6 +215,26 @@ static void lua_has_inputs_and_files(void **state)
 		"[1,\"v {\\\"k\\\": [1]}\",3,\"e\",\"nil\",[\"d/e/two.txt\",\"d/one.txt\"],\"1\\n\"]\n");
 }
 
+static void lua_takes_inputs_of_any_size(void **state)
+{
+	struct bench *bench = *state;
+	static char entry[300000] = "INPUTS_X=";
+	static const char *env[] = {entry, NULL};
+	memset(entry + 9, 'x', sizeof(entry) - 10);
+	bench->env = env;
+	const struct bench_value values[] = {
+		{"$a.output", str_of(entry + 9), NULL}, {NULL, {0}, NULL}};
+	bench_do(bench,
+		TWO
+		"  with: {x: $a.output}\n  lua: return {#inputs.x, os.getenv('INPUTS_X') == nil}\n",
+		values);
+	bench_assert_ok(bench);
+	assert_string_equal(buf_cstr(&bench->out), "[299990,true]\n");
+	/* Where nobody else hands it on, it must not be lost in silence. */
+	bench_do(bench, TWO "  with: {x: $a.output}\n  bash: echo \"${#INPUTS_X}\"\n", values);
+	assert_string_equal(bench->code, "E-SPAWN-TOO-LARGE");
+}
+
 static void with_has_a_value_for_the_skipped(void **state)
 {
 	struct bench *bench = *state;
@@ -243,11 +282,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(python_and_node_get_values, setup, teardown),
 		cmocka_unit_test_setup_teardown(scripts_take_args, setup, teardown),
+		cmocka_unit_test_setup_teardown(node_takes_modules_and_commonjs, setup, teardown),
 		cmocka_unit_test_setup_teardown(named_scripts_are_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_missing_runtime_is_explained, setup, teardown),
 		cmocka_unit_test_setup_teardown(lua_returns_values, setup, teardown),
 		cmocka_unit_test_setup_teardown(lua_fails_with_its_place, setup, teardown),
 		cmocka_unit_test_setup_teardown(lua_has_inputs_and_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(lua_takes_inputs_of_any_size, setup, teardown),
 		cmocka_unit_test_setup_teardown(with_has_a_value_for_the_skipped, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_endless_body_can_be_stopped, setup, teardown),
 	};
