@@ -232,7 +232,7 @@ pawl_status host_artifact(pawl_run *run, const char *name, const char *path);
 void host_progress(pawl_run *run, double fraction, const char *text);
 pawl_status host_kv_get(pawl_run *run, const char *key, pawl_str *out);
 pawl_status host_kv_put(pawl_run *run, const char *key, pawl_str value);
-/* A secret that the node lists: its value in this process's environment; NULL: it is not set. */
+/* Whether the node's `secrets` name it; its value is in the node's environment, when the caller has one. */
 bool host_lists_secret(const struct pawl_node *node, const char *name);
 
 /* host_spawn.c */

@@ -4,8 +4,6 @@
 #include "base/mem.h"
 #include "data/json.h"
 
-#include <stdlib.h>
-
 static bool may_hash(pawl_hash *hash, const char *service, const char *label)
 {
 	if (!hash || !hash->is_active) {
@@ -78,14 +76,15 @@ pawl_status host_hash_secret(pawl_hash *hash, const char *label, const char *nam
 	if (!name || !host_lists_secret(hash->node, name))
 		return stick(hash, PAWL_E_NOT_FOUND,
 			"a plugin asked for a secret that the node does not list in `secrets`");
-	const char *value = getenv(name);
-	if (!value) {
+	bool found;
+	str value = host_getenv(hash->node, str_of(name), &found);
+	if (!found) {
 		key_absent(hash->key, str_of(label));
 		return PAWL_OK;
 	}
 	if (!hash->node->init.store)
 		return stick(hash, PAWL_E_UNSUPPORTED, "secrets can't be hashed without a store");
-	struct digest digest = hash_keyed(store_secret_key(hash->node->init.store), str_of(value));
+	struct digest digest = hash_keyed(store_secret_key(hash->node->init.store), value);
 	key_digest(hash->key, str_of(label), &digest);
 	return PAWL_OK;
 }

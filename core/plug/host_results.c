@@ -3,8 +3,6 @@
 
 #include "store/runs.h"
 
-#include <stdlib.h>
-
 pawl_status host_secret(pawl_run *run, const char *name, pawl_str *out)
 {
 	if (!run_is_open(run, "secret"))
@@ -18,13 +16,14 @@ pawl_status host_secret(pawl_run *run, const char *name, pawl_str *out)
 		err_help(&err, "add `secrets: [%s]` to node `%s`", name, run->node->id);
 		return host_fail_err(run->node, PAWL_E_NOT_FOUND, &err);
 	}
-	const char *value = getenv(name);
-	if (!value) {
+	bool found;
+	str value = host_getenv(run->node, str_of(name), &found);
+	if (!found) {
 		err_set(&err, "E-NOT-FOUND",
 			"the secret `%s` is not set in the environment of pawl", name);
 		return host_fail_err(run->node, PAWL_E_NOT_FOUND, &err);
 	}
-	*out = host_str(arena_str(&run->arena, str_of(value)));
+	*out = host_str(arena_str(&run->arena, value));
 	return PAWL_OK;
 }
 

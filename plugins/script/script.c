@@ -217,7 +217,8 @@ static pawl_status cache_key(const pawl_host *host, pawl_node *node, pawl_hash *
 	if (!script.is_inline) {
 		host->hash_text(
 			hash, "script", (pawl_str){script.relative, strlen(script.relative)});
-		host->fact_file(hash, "script", script.relative);
+		/* Whole: a relative path would begin at the node's own directory. */
+		host->fact_file(hash, "script", script.path);
 	}
 	const struct runtime *runtime = script.runtime;
 	const char *name = runtime->name ? runtime->name : script.runtime_name;

@@ -78,12 +78,13 @@ static void results_reach_the_events(void **state)
 static void secrets_are_those_of_the_node(void **state)
 {
 	struct bench *bench = *state;
-	setenv("PROBE_SECRET", "s3cret", 1);
+	static const char *env[] = {"PROBE_SECRET=s3cret", NULL};
+	bench->env = env;
 	bench_do(bench, NODE "secret\n  secrets: [PROBE_SECRET]\n", values);
 	assert_out(bench, "listed 0 s3cret\n");
 	assert_int_equal(bench->outcome.status, PAWL_E_NOT_FOUND);
 	bench_assert_has(bench->message, "`PATH` is not one of the node's secrets");
-	unsetenv("PROBE_SECRET");
+	bench->env = NULL;
 	bench_do(bench, NODE "secret\n  secrets: [PROBE_SECRET]\n", values);
 	assert_out(bench, "listed -6 \n");
 }
@@ -302,7 +303,8 @@ static void secrets_are_hashed_with_a_key(void **state)
 	struct buf out = {0};
 	struct buf words = {0};
 	const char *flow = NODE "hashed\n  secrets: [PROBE_SECRET, PROBE_GONE]\n";
-	setenv("PROBE_SECRET", "s3cret", 1);
+	static const char *env[] = {"PROBE_SECRET=s3cret", NULL};
+	bench->env = env;
 	assert_int_equal(key_of(bench, flow, &out, &words), HOST_KEY_FAILED);
 	bench_assert_has(buf_cstr(&words), "without a store");
 	bench->store = store_open(bench->root, STORE_WRITE, &err);
@@ -317,7 +319,6 @@ static void secrets_are_hashed_with_a_key(void **state)
 	buf_finish(&out);
 	buf_finish(&words);
 	store_close(bench->store);
-	unsetenv("PROBE_SECRET");
 }
 
 /* A plugin that holds on to a run that has ended is told so, and nothing happens. */
