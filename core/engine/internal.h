@@ -139,6 +139,13 @@ void node_fail_early(struct attempt *attempt, const struct err *err);
 void node_make_host(struct attempt *attempt); /* a fresh one for each try */
 void attempt_destroy(struct attempt *attempt);
 
+/* How the dependencies of a node ended. */
+struct tally {
+	uint32_t completed, failed, skipped, skipped_by_failure, cancelled;
+};
+/* Whether the rule lets the node run; *failed: it does not because something failed. */
+bool node_rule_allows(enum trigger_rule rule, uint32_t total, const struct tally *t, bool *failed);
+
 /* finish.c: from the end of the body to the record. */
 void finish_body(struct attempt *attempt, const struct host_outcome *outcome);
 

@@ -13,10 +13,6 @@ static const uint64_t claim_poll_ms = 50;
 
 /* ---- trigger rules ---- */
 
-struct tally {
-	uint32_t completed, failed, skipped, skipped_by_failure, cancelled;
-};
-
 static struct tally count_deps(const struct engine *engine, const struct node *node)
 {
 	struct tally t = {0};
@@ -31,7 +27,6 @@ static struct tally count_deps(const struct engine *engine, const struct node *n
 	return t;
 }
 
-/* Whether the rule lets the node run; *failed: it does not because something failed. */
 bool node_rule_allows(enum trigger_rule rule, uint32_t total, const struct tally *t, bool *failed)
 {
 	uint32_t bad = t->failed + t->cancelled + t->skipped_by_failure;

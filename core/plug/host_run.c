@@ -237,9 +237,23 @@ void host_cancel(struct pawl_run *run, int32_t reason)
 {
 	if (run->cancel_reason || run->stage == RUN_ENDING || run->stage == RUN_GONE)
 		return;
-	run->cancel_reason = reason;
+	__atomic_store_n(&run->cancel_reason, reason, __ATOMIC_RELAXED);
 	if (run->stage == RUN_ACTIVE)
 		post(run, on_cancel);
+}
+
+void host_kill(struct pawl_run *run)
+{
+	const struct world *world = world_of(run);
+	if (run->stage == RUN_GONE)
+		return;
+	if (!run->cancel_reason)
+		__atomic_store_n(&run->cancel_reason, PAWL_CANCEL_USER, __ATOMIC_RELAXED);
+	for (size_t i = 0; i < run->procs.len; i++) {
+		struct pawl_proc *proc = run->procs.ptr[i];
+		if (proc->proc)
+			world->proc_stop(world->ctx, proc->proc, 0);
+	}
 }
 
 /* ---- services ---------------------------------------------------------------------------------------------------------------------- */

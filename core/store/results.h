@@ -91,6 +91,7 @@ struct verdict_row {
 	bool automatic;
 	int64_t released_ms; /* 0: it holds */
 };
+/* `id` may be NULL. */
 bool verdicts_add(struct store *store, const struct verdict_row *row, int64_t *id, struct err *err);
 struct verdict_list {
 	struct verdict_row *ptr;

@@ -57,7 +57,8 @@ bool verdicts_add(struct store *store, const struct verdict_row *row, int64_t *i
 	stmt_int(st, 1, next);
 	fields_bind(st, 2, FIELDS(verdict_fields), row);
 	stmt_blob(st, VERDICT_COUNT + 2, str_make((const char *)sum.bytes, CHECKSUM_SIZE));
-	*id = next;
+	if (id)
+		*id = next;
 	return stmt_run(store, st, err);
 }
 
