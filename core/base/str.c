@@ -162,7 +162,7 @@ size_t str_distance(str a, str b, size_t limit)
 
 str str_nearest(str wanted, const str *candidates, size_t count)
 {
-	size_t limit = wanted.len <= 3 ? 1 : wanted.len <= 7 ? 2 : 3;
+	size_t limit = wanted.len <= 1 ? 0 : wanted.len <= 3 ? 1 : wanted.len <= 7 ? 2 : 3;
 	size_t best = limit + 1;
 	str nearest = STR("");
 	for (size_t i = 0; i < count; i++) {

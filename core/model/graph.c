@@ -1,5 +1,5 @@
-/* graph: from `depends_on` to edges, a topological order, and the checks that need the whole graph: unknown names, cycles,
- * references to nodes that are not upstream, two writers of one path, unknown pools. */
+/* graph: from `depends_on` to edges, and the checks that need the whole graph: unknown names, references to nodes that are
+ * not upstream, unknown pools.  The order is order.c's, overlapping writes are writers.c's. */
 #include "model/load.h"
 
 #include "base/buf.h"
@@ -8,9 +8,14 @@
 
 #include <stdlib.h>
 
-static void suggest_node(struct load *load, struct err *err, str wanted)
+/* Each suggestion looks at all ids: a file in which every name is wrong must not take for ever. */
+#define MAX_SUGGESTIONS 20
+
+void load_suggest_node(struct load *load, struct err *err, str wanted)
 {
 	struct workflow *wf = load->workflow;
+	if (load->suggestions++ >= MAX_SUGGESTIONS)
+		return;
 	str *ids = mem_alloc(mem_mul(wf->node_count + 1, sizeof(*ids)));
 	for (uint32_t i = 0; i < wf->node_count; i++)
 		ids[i] = wf->nodes[i].id;
@@ -53,12 +58,13 @@ static void add_dep(struct load *load, struct node *node, const struct value *va
 		struct err *err = diags_error(load->diags, load_place(load, value), "E-DEP-UNKNOWN",
 			"node `%.*s` depends on `%.*s`, which does not exist", STR_ARG(node->id),
 			STR_ARG(value->as.text));
-		suggest_node(load, err, value->as.text);
+		load_suggest_node(load, err, value->as.text);
 		return;
 	}
 	if (dep == node) {
-		diags_error(load->diags, load_place(load, value), "E-DEP-CYCLE",
-			"node `%.*s` depends on itself", STR_ARG(node->id));
+		err_help(diags_error(load->diags, load_place(load, value), "E-DEP-CYCLE",
+				 "node `%.*s` depends on itself", STR_ARG(node->id)),
+			"take it out of its own `depends_on`");
 		return;
 	}
 	node->deps[node->dep_count++] = dep->index;
@@ -92,110 +98,41 @@ static void add_consumers(struct workflow *wf)
 	}
 }
 
-/* Walks from an unordered node along unordered dependencies until one repeats: that is a cycle. */
-static void report_cycle(struct load *load, const uint32_t *missing, uint32_t start)
-{
-	struct workflow *wf = load->workflow;
-	bool *seen = mem_zalloc(wf->node_count);
-	uint32_t at = start;
-	while (!seen[at]) {
-		seen[at] = true;
-		uint32_t next = at;
-		for (uint32_t d = 0; d < wf->nodes[at].dep_count; d++) {
-			if (missing[wf->nodes[at].deps[d]])
-				next = wf->nodes[at].deps[d];
-		}
-		at = next;
-	}
-	free(seen);
-	struct buf path = {0};
-	uint32_t first = at;
-	do {
-		buf_printf(&path, "%.*s -> ", STR_ARG(wf->nodes[at].id));
-		uint32_t next = at;
-		for (uint32_t d = 0; d < wf->nodes[at].dep_count; d++) {
-			if (missing[wf->nodes[at].deps[d]])
-				next = wf->nodes[at].deps[d];
-		}
-		at = next;
-	} while (at != first);
-	err_help(diags_error(load->diags, wf->nodes[first].at, "E-DEP-CYCLE",
-			 "the nodes depend on each other in a circle: %s%.*s", buf_cstr(&path),
-			 STR_ARG(wf->nodes[first].id)),
-		"take one of these out of the `depends_on` of the node before it");
-	buf_finish(&path);
-}
-
-/* Kahn's algorithm; the queue is filled in file order, so that equal choices keep it. */
-static bool order_nodes(struct load *load)
-{
-	struct workflow *wf = load->workflow;
-	wf->order = arena_array(&wf->arena, uint32_t, wf->node_count);
-	uint32_t *missing = mem_alloc(mem_mul(wf->node_count + 1, sizeof(*missing)));
-	uint32_t tail = 0;
-	for (uint32_t i = 0; i < wf->node_count; i++) {
-		missing[i] = wf->nodes[i].dep_count;
-		if (!missing[i])
-			wf->order[tail++] = i;
-	}
-	for (uint32_t head = 0; head < tail; head++) {
-		const struct node *node = &wf->nodes[wf->order[head]];
-		for (uint32_t c = 0; c < node->consumer_count; c++) {
-			if (!--missing[node->consumers[c]])
-				wf->order[tail++] = node->consumers[c];
-		}
-	}
-	bool is_acyclic = tail == wf->node_count;
-	for (uint32_t i = 0; !is_acyclic && i < wf->node_count; i++) {
-		if (missing[i]) {
-			report_cycle(load, missing, i);
-			break;
-		}
-	}
-	free(missing);
-	return is_acyclic;
-}
-
-bool workflow_is_upstream(
-	const struct workflow *wf, const struct node *above, const struct node *node)
-{
-	for (uint32_t d = 0; d < node->dep_count; d++) {
-		if (node->deps[d] == above->index)
-			return true;
-	}
-	bool *seen = mem_zalloc(wf->node_count);
-	VEC(uint32_t) todo = {0};
-	*vec_push(&todo) = node->index;
-	bool found = false;
-	while (todo.len && !found) {
-		const struct node *at = &wf->nodes[todo.ptr[--todo.len]];
-		for (uint32_t d = 0; d < at->dep_count && !found; d++) {
-			uint32_t dep = at->deps[d];
-			found = dep == above->index;
-			if (!seen[dep]) {
-				seen[dep] = true;
-				*vec_push(&todo) = dep;
-			}
-		}
-	}
-	vec_finish(&todo);
-	free(seen);
-	return found;
-}
-
 struct scan {
 	struct load *load;
 	struct node *node;
 	VEC(uint32_t) refs;
 };
 
-static bool is_direct(const struct node *node, uint32_t index)
+/* The reference's own place where the scalar stands in the file as it reads; the scalar's else. */
+static struct place ref_place(
+	const struct load *load, const struct ref *ref, const struct value *value)
 {
-	for (uint32_t d = 0; d < node->dep_count; d++) {
-		if (node->deps[d] == index)
-			return true;
-	}
-	return false;
+	struct place at = load_place(load, value);
+	bool is_quoted = value->style == '\'' || value->style == '"';
+	if (value->style && !is_quoted)
+		return at;
+	if (at.len != value->as.text.len + (is_quoted ? 2 : 0))
+		return at;
+	at.col += (uint32_t)ref->start + (is_quoted ? 1 : 0);
+	at.len = (uint32_t)(ref->end - ref->start);
+	return at;
+}
+
+static void report_not_upstream(
+	struct scan *scan, const struct node *target, struct place at, const char *what)
+{
+	const struct node *node = scan->node;
+	bool is_after = workflow_is_upstream(scan->load->workflow, node, target);
+	struct err *err = diags_error(scan->load->diags, at, "E-REF-UPSTREAM",
+		"`%s` of node `%.*s` names `%.*s`, which %s", what, STR_ARG(node->id),
+		STR_ARG(target->id), is_after ? "runs after it" : "does not run before it");
+	if (is_after)
+		err_help(err, "`%.*s` depends on `%.*s`: only one of them can wait for the other",
+			STR_ARG(target->id), STR_ARG(node->id));
+	else
+		err_help(err, "add `%.*s` to `depends_on` of `%.*s`", STR_ARG(target->id),
+			STR_ARG(node->id));
 }
 
 /* A reference in the core's own text (when, with, env): it must name something that is there and upstream. */
@@ -212,7 +149,7 @@ static void check_ref(
 				return;
 		}
 		err_help(
-			diags_error(load->diags, load_place(load, value), "E-REF-INPUT",
+			diags_error(load->diags, ref_place(load, ref, value), "E-REF-INPUT",
 				"`%s` of node `%.*s` names the input `%.*s`, which the workflow does not declare",
 				what, STR_ARG(scan->node->id), STR_ARG(ref->name)),
 			"declare it: `inputs: {%.*s: {type: string}}`", STR_ARG(ref->name));
@@ -220,25 +157,31 @@ static void check_ref(
 	}
 	struct node *target = map_get(&wf->by_id, ref->name);
 	if (!target) {
-		suggest_node(load,
-			diags_error(load->diags, load_place(load, value), "E-REF-UNKNOWN",
+		load_suggest_node(load,
+			diags_error(load->diags, ref_place(load, ref, value), "E-REF-UNKNOWN",
 				"`%s` of node `%.*s` names `%.*s`, which does not exist", what,
 				STR_ARG(scan->node->id), STR_ARG(ref->name)),
 			ref->name);
 		return;
 	}
-	if (target == scan->node || !workflow_is_upstream(wf, target, scan->node)) {
-		err_help(diags_error(load->diags, load_place(load, value), "E-REF-UPSTREAM",
-				 "`%s` of node `%.*s` names `%.*s`, which does not run before it",
-				 what, STR_ARG(scan->node->id), STR_ARG(ref->name)),
-			"add `%.*s` to `depends_on` of `%.*s`", STR_ARG(ref->name),
-			STR_ARG(scan->node->id));
-		return;
-	}
+	if (target == scan->node)
+		err_help(diags_error(load->diags, ref_place(load, ref, value), "E-REF-UPSTREAM",
+				 "`%s` of node `%.*s` names the node itself", what,
+				 STR_ARG(ref->name)),
+			"a node has no output before it has run; name one that runs before it");
+	else if (wf->reach.rank && !workflow_is_upstream(wf, target, scan->node))
+		report_not_upstream(scan, target, ref_place(load, ref, value), what);
 }
 
 static void check_text(struct scan *scan, const struct value *value, const char *what)
 {
+	if (value && value->kind == VALUE_LIST) {
+		for (size_t i = 0; i < value->as.list.count; i++) {
+			if (value->as.list.items[i].kind == VALUE_STRING)
+				check_text(scan, &value->as.list.items[i], what);
+		}
+		return;
+	}
 	if (!value || value->kind != VALUE_STRING)
 		return;
 	size_t at = 0;
@@ -284,7 +227,7 @@ static void collect_refs(struct scan *scan, const struct value *value, unsigned 
 		                              ? map_get(&wf->by_id, ref.name)
 		                              : NULL;
 		if (target && target != scan->node && !ref.escaped &&
-			!is_direct(scan->node, target->index) &&
+			!load_is_direct(wf, target, scan->node) &&
 			workflow_is_upstream(wf, target, scan->node))
 			*vec_push(&scan->refs) = target->index;
 	}
@@ -300,57 +243,15 @@ static void check_refs(struct load *load, struct node *node)
 		check_text(&scan, node->env.ptr[i].value, "env");
 	for (size_t i = 0; i < node->with.len; i++)
 		check_text(&scan, node->with.ptr[i].value, "with");
-	collect_refs(&scan, node->fields, 0);
+	check_text(&scan, value_path(node->fields, STR("cache.key")), "cache.key");
+	if (load->workflow->reach.rank)
+		collect_refs(&scan, node->fields, 0);
 	node->refs = arena_array(&load->workflow->arena, uint32_t, scan.refs.len);
 	node->ref_count = (uint32_t)scan.refs.len;
 	if (scan.refs.len)
 		memcpy(node->refs, scan.refs.ptr, scan.refs.len * sizeof(*node->refs));
 	sort_unique(load->workflow, node->refs, &node->ref_count);
 	vec_finish(&scan.refs);
-}
-
-struct writer {
-	str path;
-	const struct node *node;
-};
-
-static int by_path(const void *a, const void *b)
-{
-	const struct writer *x = a;
-	const struct writer *y = b;
-	return str_cmp(x->path, y->path);
-}
-
-static bool is_within(str inner, str outer)
-{
-	return str_starts(inner, outer) && (inner.len == outer.len || inner.ptr[outer.len] == '/' ||
-						   (outer.len && outer.ptr[outer.len - 1] == '/'));
-}
-
-static void check_writers(struct load *load)
-{
-	struct workflow *wf = load->workflow;
-	VEC(struct writer) writers = {0};
-	for (uint32_t i = 0; i < wf->node_count; i++) {
-		for (size_t w = 0; w < wf->nodes[i].writes.len; w++)
-			*vec_push(&writers) =
-				(struct writer){wf->nodes[i].writes.ptr[w], &wf->nodes[i]};
-	}
-	if (writers.len)
-		qsort(writers.ptr, writers.len, sizeof(*writers.ptr), by_path);
-	for (size_t i = 1; i < writers.len; i++) {
-		const struct writer *outer = &writers.ptr[i - 1];
-		const struct writer *inner = &writers.ptr[i];
-		if (outer->node == inner->node || !is_within(inner->path, outer->path))
-			continue;
-		err_help(diags_error(load->diags,
-				 load_place(load, value_get(inner->node->fields, STR("writes"))),
-				 "E-WRITES-OVERLAP", "nodes `%.*s` and `%.*s` both write `%.*s`",
-				 STR_ARG(outer->node->id), STR_ARG(inner->node->id),
-				 STR_ARG(inner->path)),
-			"give each a path of its own; a third node can merge them");
-	}
-	vec_finish(&writers);
 }
 
 static void check_pool(struct load *load, const struct node *node)
@@ -390,11 +291,10 @@ void load_graph(struct load *load)
 			wf->nodes[wf->nodes[i].deps[d]].consumer_count++;
 	}
 	add_consumers(wf);
-	if (!order_nodes(load))
-		return;
+	load_order(load);
 	for (uint32_t i = 0; i < wf->node_count; i++) {
 		check_refs(load, &wf->nodes[i]);
 		check_pool(load, &wf->nodes[i]);
 	}
-	check_writers(load);
+	load_writers(load);
 }

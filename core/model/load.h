@@ -10,9 +10,9 @@ struct load {
 	struct diags *diags;
 	struct map type_names;   /* every type key that could be had -> non-NULL */
 	struct map type_schemas; /* type key -> struct load_type * */
-	const struct value
-		*foreign; /* the first key that other programs know and this one ignores, or NULL */
-	str foreign_key;
+	/* The first key that other programs know and this one ignores, or NULL. */
+	const struct value_member *foreign;
+	unsigned suggestions; /* how many did-you-means among all nodes were looked for */
 };
 
 /* What is known of a type key after asking for it once. */
@@ -31,18 +31,29 @@ struct field {
 const struct field *field_find(str name);
 const struct field *field_table(size_t *count);
 
-/* Readers shared by node fields and workflow keys; each reports what it refuses. */
+/* readers.c: shared by node fields and workflow keys; each reports what it refuses. */
 bool take_text(struct load *load, const struct value_member *member, str *out);
 bool take_flag(struct load *load, const struct value_member *member, bool *out);
 bool take_strs(struct load *load, const struct value_member *member, struct strs *out);
 bool take_duration(struct load *load, const struct value_member *member, uint64_t *ms);
 bool take_retry(struct load *load, const struct value_member *member, struct retry *out);
 bool take_bindings(struct load *load, const struct value_member *member, struct bindings *out);
+bool take_variables(struct load *load, const struct value_member *member, struct bindings *out);
+bool take_limit(struct load *load, const struct value_member *member, uint64_t *ms); /* not 0 */
 bool take_names(struct load *load, const struct value_member *member, struct strs *out);
 
 /* E-FIELD-TYPE: "`timeout` is a list, not a duration". */
 struct err *load_wrong_kind(
 	struct load *load, const struct value_member *member, const char *wanted);
+/* E-FIELD-VALUE: "`backoff` is `0.5`, not a number from 1 to 100"; of a list or map as load_wrong_kind. */
+struct err *load_wrong_value(
+	struct load *load, const struct value_member *member, const char *wanted);
+/* E-FIELD-UNKNOWN for every member of the mapping that is none of `known`. */
+void load_check_keys(
+	struct load *load, const struct value_member *member, const str *known, size_t count);
+/* Of one of the strings that take_strs has read. */
+struct place load_item_place(
+	const struct load *load, const struct value_member *member, size_t index);
 struct place load_place(const struct load *load, const struct value *value);
 struct place load_key_place(const struct load *load, const struct value_member *member);
 
@@ -52,7 +63,17 @@ bool load_is_foreign_key(str key);
 void load_note_foreign(struct load *load, const struct value_member *member);
 bool load_is_name(str text); /* [A-Za-z_][A-Za-z0-9_-]{0,63} */
 
-/* graph.c: edges, cycles, order, references, overlapping writes. */
+/* graph.c: edges, references, pools; calls the two below. */
 void load_graph(struct load *load);
+/* Adds "did you mean `x`?" where a node's id is near. */
+void load_suggest_node(struct load *load, struct err *err, str wanted);
+
+/* order.c: fills workflow->order and ->reach; reports circles, and is then false. */
+bool load_order(struct load *load);
+/* Whether `above` is in `node->deps`. */
+bool load_is_direct(const struct workflow *wf, const struct node *above, const struct node *node);
+
+/* writers.c: overlapping `writes`. */
+void load_writers(struct load *load);
 
 #endif

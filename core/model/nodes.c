@@ -28,6 +28,12 @@ static bool is_control_type(str key)
 	return false;
 }
 
+/* Types that workflows of other programs have, and that a plugin could provide. */
+static bool is_type_elsewhere(str key)
+{
+	return str_is(key, "prompt") || str_is(key, "command") || str_is(key, "loop");
+}
+
 bool load_is_foreign_key(str key)
 {
 	/* Archon's, without meaning to a deterministic workflow. */
@@ -46,15 +52,19 @@ bool load_is_foreign_key(str key)
 
 void load_note_foreign(struct load *load, const struct value_member *member)
 {
-	if (!load->foreign) {
-		load->foreign = &member->value;
-		load->foreign_key = member->key;
-	}
+	if (!load->foreign)
+		load->foreign = member;
 }
 
 static bool is_type_key(struct load *load, str key)
 {
 	return is_control_type(key) || map_get(&load->type_names, key);
+}
+
+/* A member that only a node's type could make sense of. */
+static bool may_be_type(str key)
+{
+	return !field_find(key) && !load_is_foreign_key(key) && !str_starts(key, STR("x-"));
 }
 
 /* Asks for a type once; reports its plugin's trouble once, at the first node that wants it. */
@@ -67,16 +77,30 @@ static const struct load_type *find_type(struct load *load, const struct value_m
 	map_put(&load->type_schemas, member->key, known);
 	struct err err = {0};
 	known->is_found = load->types->find(load->types->ctx, member->key, &known->schema, &err);
-	if (!known->is_found && err_is_set(&err)) {
+	if (!known->is_found) {
+		if (!err_is_set(&err))
+			err_set(&err, "E-TYPE-MISSING", "no plugin provides the type `%.*s`",
+				STR_ARG(member->key));
 		err_at(&err, load_key_place(load, member));
 		diags_take(load->diags, &err);
 	}
 	return known;
 }
 
+static void report_not_yet(struct load *load, struct place at, str what)
+{
+	err_help(diags_error(load->diags, at, "E-NOT-YET", "`%.*s` is not in this version",
+			 STR_ARG(what)),
+		"see CHANGELOG.md for what this version runs");
+}
+
 static void report_unknown(struct load *load, const struct node *node, const struct value_member *m,
 	const struct value *schema)
 {
+	if (str_is(m->key, "fan_out")) {
+		report_not_yet(load, load_key_place(load, m), m->key);
+		return;
+	}
 	size_t count = 0;
 	const struct field *table = field_table(&count);
 	const struct value *properties = value_get(schema, STR("properties"));
@@ -96,16 +120,32 @@ static void report_unknown(struct load *load, const struct node *node, const str
 	free(known);
 }
 
+static str nearest_type(const struct load *load, str wanted)
+{
+	const struct map *names = &load->type_names;
+	str *keys = mem_alloc(mem_mul(names->len + 1, sizeof(*keys)));
+	size_t count = 0;
+	for (size_t i = 0; i < names->cap; i++) {
+		if (names->slots[i].key.ptr)
+			keys[count++] = names->slots[i].key;
+	}
+	str near = str_nearest(wanted, keys, count);
+	free(keys);
+	return near;
+}
+
 static bool take_type(struct load *load, struct node *node, const struct value *map)
 {
 	const struct value_member *first = NULL;
 	const struct value_member *stranger = NULL;
+	const struct value_member *elsewhere = NULL;
 	for (size_t i = 0; i < map->as.map.count; i++) {
 		const struct value_member *m = &map->as.map.items[i];
-		if (field_find(m->key) || load_is_foreign_key(m->key) ||
-			str_starts(m->key, STR("x-")))
+		if (!may_be_type(m->key))
 			continue;
 		if (!is_type_key(load, m->key)) {
+			if (is_type_elsewhere(m->key))
+				elsewhere = m;
 			stranger = stranger ? stranger : m;
 			continue;
 		}
@@ -124,22 +164,22 @@ static bool take_type(struct load *load, struct node *node, const struct value *
 		node->type_at = load_key_place(load, first);
 		return true;
 	}
-	static const str known_elsewhere[] = {
-		STR_INIT("prompt"), STR_INIT("command"), STR_INIT("loop")};
-	for (size_t i = 0; i < 3; i++) {
-		const struct value *value = value_get(map, known_elsewhere[i]);
-		if (value) {
-			err_help(diags_error(load->diags, load_place(load, value), "E-TYPE-MISSING",
-					 "node `%.*s` is of type `%.*s`, which no plugin provides",
-					 STR_ARG(node->id), STR_ARG(known_elsewhere[i])),
-				"install a plugin pawl_%.*s.so (see `pawl types`), or write the step as `bash:` or `script:`",
-				STR_ARG(known_elsewhere[i]));
-			return false;
-		}
+	if (elsewhere) {
+		err_help(diags_error(load->diags, load_key_place(load, elsewhere), "E-TYPE-MISSING",
+				 "node `%.*s` is of type `%.*s`, which no plugin provides",
+				 STR_ARG(node->id), STR_ARG(elsewhere->key)),
+			"install a plugin pawl_%.*s.so (see `pawl types`), or write the step as `bash:` or `script:`",
+			STR_ARG(elsewhere->key));
+		return false;
 	}
-	struct err *err = diags_error(
-		load->diags, node->at, "E-TYPE-NONE", "node `%.*s` has no type", STR_ARG(node->id));
-	if (stranger)
+	struct err *err =
+		diags_error(load->diags, stranger ? load_key_place(load, stranger) : node->at,
+			"E-TYPE-NONE", "node `%.*s` has no type", STR_ARG(node->id));
+	str near = stranger ? nearest_type(load, stranger->key) : STR("");
+	if (near.len)
+		err_help(
+			err, "`%.*s`: did you mean `%.*s`?", STR_ARG(stranger->key), STR_ARG(near));
+	else if (stranger)
 		err_help(err,
 			"`%.*s` is not a type that a plugin provides; `pawl types` lists them",
 			STR_ARG(stranger->key));
@@ -175,8 +215,10 @@ static void take_fields(struct load *load, struct node *node, const struct value
 	}
 }
 
-static bool take_id(struct load *load, struct node *node, const struct value *map, size_t number)
+/* False where the node can't be named; *is_new is false for the second of a name, whose fields are still looked at. */
+static bool take_id(struct load *load, struct node *node, size_t number, bool *is_new)
 {
+	const struct value *map = node->fields;
 	const struct value *id = value_get(map, STR("id"));
 	if (!id) {
 		err_help(diags_error(load->diags, node->at, "E-ID-MISSING", "node %zu has no `id`",
@@ -186,21 +228,22 @@ static bool take_id(struct load *load, struct node *node, const struct value *ma
 	}
 	if (id->kind != VALUE_STRING || !load_is_name(id->as.text) ||
 		str_is(id->as.text, "INPUTS") || str_is(id->as.text, "LOOP_PREV")) {
-		str shown = id->kind == VALUE_STRING || id->kind == VALUE_NUMBER
-		                    ? id->as.text
-		                    : str_of(value_kind_name(id->kind));
+		bool has_text = id->kind == VALUE_STRING || id->kind == VALUE_NUMBER;
+		str shown = has_text ? id->as.text : str_of(value_kind_name(id->kind));
+		const char *quote = has_text ? "`" : "";
 		err_help(diags_error(load->diags, load_place(load, id), "E-ID-NAME",
-				 "`%.*s` cannot be an id", STR_ARG(shown)),
+				 "%s%.*s%s cannot be an id", quote, STR_ARG(shown), quote),
 			"an id is a letter or _, then letters, digits, _ or -, at most 64; INPUTS and LOOP_PREV are reserved");
 		return false;
 	}
 	node->id = id->as.text;
-	struct node *other = map_get(&load->workflow->by_id, node->id);
+	const struct node *other = map_get(&load->workflow->by_id, node->id);
+	*is_new = !other;
 	if (other) {
 		err_help(diags_error(load->diags, load_place(load, id), "E-ID-DUPLICATE",
 				 "there are two nodes `%.*s`", STR_ARG(node->id)),
 			"the first is on line %u; give this one another id", other->at.line);
-		return false;
+		return true;
 	}
 	map_put(&load->workflow->by_id, node->id, node);
 	return true;
@@ -224,19 +267,19 @@ void load_nodes(struct load *load, const struct value *nodes)
 		*node = (struct node){
 			.index = wf->node_count, .at = load_place(load, map), .fields = map};
 		if (map->kind != VALUE_MAP) {
-			diags_error(load->diags, node->at, "E-NODES",
-				"node %zu is %s, not a mapping", i + 1, value_kind_name(map->kind));
+			err_help(diags_error(load->diags, node->at, "E-NODES",
+					 "node %zu is %s, not a mapping", i + 1,
+					 value_kind_name(map->kind)),
+				"write `- id: hello` and below it `  bash: echo hello`");
 			continue;
 		}
-		if (!take_id(load, node, map, i + 1))
+		bool is_new = false;
+		if (!take_id(load, node, i + 1, &is_new))
 			continue;
-		wf->node_count++;
+		wf->node_count += is_new;
 		take_type(load, node, map);
 		take_fields(load, node, map);
 		if (node->type.len && is_control_type(node->type))
-			err_help(diags_error(load->diags, node->type_at, "E-NOT-YET",
-					 "`%.*s` nodes are not in this version",
-					 STR_ARG(node->type)),
-				"see CHANGELOG.md for what this version runs");
+			report_not_yet(load, node->type_at, node->type);
 	}
 }

@@ -13,7 +13,8 @@ struct defaults {
 	uint64_t timeout_ms;
 	struct retry retry;
 	bool has_retry;
-	struct bindings env;
+	struct bindings env;     /* of `defaults` */
+	struct bindings top_env; /* of the workflow; `defaults` wins */
 	struct strs pass_env;
 	struct strs secrets;
 };
@@ -48,8 +49,9 @@ static void take_input(struct top *top, const struct value_member *m)
 	*input = (struct input_spec){
 		.name = m->key, .type = STR("string"), .at = load_key_place(load, m)};
 	if (!load_is_name(m->key))
-		diags_error(load->diags, input->at, "E-INPUT-NAME",
-			"`%.*s` cannot be the name of an input", STR_ARG(m->key));
+		err_help(diags_error(load->diags, input->at, "E-INPUT-NAME",
+				 "`%.*s` cannot be the name of an input", STR_ARG(m->key)),
+			"a name is a letter or _, then letters, digits, _ or -, at most 64");
 	if (m->value.kind == VALUE_NULL)
 		return;
 	if (m->value.kind != VALUE_MAP) {
@@ -112,20 +114,25 @@ static void take_pools(struct top *top, const struct value_member *m)
 		uint64_t size = 0;
 		if (p->value.kind != VALUE_NUMBER || !str_to_u64(p->value.as.text, &size) ||
 			size < 1 || size > 10000)
-			load_wrong_kind(load, p, "a whole number from 1 to 10000");
+			load_wrong_value(load, p, "a whole number from 1 to 10000");
 		wf->pools.ptr[wf->pools.len++] = (struct pool){p->key, (uint32_t)size};
 	}
 }
 
 static void take_shell(struct top *top, const struct value_member *m)
 {
+	struct load *load = top->load;
 	const struct value *options = value_get(&m->value, STR("options"));
-	if (m->value.kind != VALUE_MAP || !options || options->kind != VALUE_STRING ||
-		m->value.as.map.count != 1)
-		err_help(load_wrong_kind(top->load, m, "a mapping with `options`"),
-			"write `shell: {options: -eu}`");
+	struct err *err = NULL;
+	if (m->value.kind != VALUE_MAP)
+		err = load_wrong_kind(load, m, "a mapping");
+	else if (!options || options->kind != VALUE_STRING || m->value.as.map.count != 1)
+		err = diags_error(load->diags, load_place(load, &m->value), "E-FIELD-TYPE",
+			"`shell` has one field, `options`, which is a string");
 	else
-		top->load->workflow->shell_options = options->as.text;
+		load->workflow->shell_options = options->as.text;
+	if (err)
+		err_help(err, "write `shell: {options: -eu}`");
 }
 
 static void take_defaults(struct top *top, const struct value_member *m)
@@ -138,11 +145,11 @@ static void take_defaults(struct top *top, const struct value_member *m)
 	for (size_t i = 0; i < m->value.as.map.count; i++) {
 		const struct value_member *f = &m->value.as.map.items[i];
 		if (str_is(f->key, "timeout"))
-			take_duration(load, f, &top->defaults.timeout_ms);
+			take_limit(load, f, &top->defaults.timeout_ms);
 		else if (str_is(f->key, "retry"))
 			top->defaults.has_retry = take_retry(load, f, &top->defaults.retry);
 		else if (str_is(f->key, "env"))
-			take_bindings(load, f, &top->defaults.env);
+			take_variables(load, f, &top->defaults.env);
 		else if (str_is(f->key, "shell"))
 			take_shell(top, f);
 		else
@@ -155,7 +162,7 @@ static void take_defaults(struct top *top, const struct value_member *m)
 
 static void take_top_env(struct top *top, const struct value_member *m)
 {
-	take_bindings(top->load, m, &top->defaults.env);
+	take_variables(top->load, m, &top->defaults.top_env);
 }
 
 static void take_top_pass_env(struct top *top, const struct value_member *m)
@@ -228,8 +235,8 @@ static void take_top_field(struct top *top, const struct value_member *m)
 
 static struct strs join_strs(struct arena *arena, struct strs a, struct strs b)
 {
-	if (!a.len)
-		return b;
+	if (!a.len || !b.len)
+		return a.len ? a : b;
 	struct strs all = {arena_array(arena, str, a.len + b.len), 0};
 	for (size_t i = 0; i < a.len + b.len; i++) {
 		str one = i < a.len ? a.ptr[i] : b.ptr[i - a.len];
@@ -246,8 +253,8 @@ static struct strs join_strs(struct arena *arena, struct strs a, struct strs b)
 static struct bindings join_bindings(
 	struct arena *arena, struct bindings outer, struct bindings inner)
 {
-	if (!outer.len)
-		return inner;
+	if (!outer.len || !inner.len)
+		return outer.len ? outer : inner;
 	struct bindings all = {arena_array(arena, struct binding, outer.len + inner.len), 0};
 	for (size_t i = 0; i < outer.len; i++) {
 		bool is_set = false;
@@ -263,13 +270,14 @@ static struct bindings join_bindings(
 
 static void apply_defaults(struct workflow *wf, const struct defaults *defaults)
 {
+	struct bindings env = join_bindings(&wf->arena, defaults->top_env, defaults->env);
 	for (uint32_t i = 0; i < wf->node_count; i++) {
 		struct node *node = &wf->nodes[i];
 		if (!node->timeout_ms)
 			node->timeout_ms = defaults->timeout_ms;
 		if (defaults->has_retry && !value_get(node->fields, STR("retry")))
 			node->retry = defaults->retry;
-		node->env = join_bindings(&wf->arena, defaults->env, node->env);
+		node->env = join_bindings(&wf->arena, env, node->env);
 		node->pass_env = join_strs(&wf->arena, defaults->pass_env, node->pass_env);
 		node->secrets = join_strs(&wf->arena, defaults->secrets, node->secrets);
 	}
@@ -307,13 +315,16 @@ static void load_root(struct load *load, const struct value *root)
 	apply_defaults(wf, &top.defaults);
 	load_graph(load);
 	if (wf->returns.len && !workflow_find(wf, wf->returns))
-		diags_error(load->diags, load_place(load, value_get(root, STR("returns"))),
-			"E-REF-UNKNOWN", "`returns` names `%.*s`, which does not exist",
-			STR_ARG(wf->returns));
+		load_suggest_node(load,
+			diags_error(load->diags, load_place(load, value_get(root, STR("returns"))),
+				"E-REF-UNKNOWN", "`returns` names `%.*s`, which does not exist",
+				STR_ARG(wf->returns)),
+			wf->returns);
 	if (load->foreign)
-		err_help(diags_warn(load->diags, load_place(load, load->foreign), "W-FIELD-IGNORED",
+		err_help(diags_warn(load->diags, load_key_place(load, load->foreign),
+				 "W-FIELD-IGNORED",
 				 "`%.*s` and keys like it have no meaning here and are ignored",
-				 STR_ARG(load->foreign_key)),
+				 STR_ARG(load->foreign->key)),
 			"delete them, or rename them to begin with `x-`");
 }
 
@@ -330,14 +341,14 @@ struct workflow *workflow_load(
 		load_root(&load, wf->root);
 	map_finish(&load.type_names);
 	map_finish(&load.type_schemas);
-	diags_sort(diags);
-	if (wf->root && diags->errors == errors_before)
-		return wf;
-	/* The places in *diags borrow the file's name: it outlives the workflow. */
+	/* What is said may be read when the workflow is gone: the caller's name of the file stays. */
 	for (size_t i = 0; i < diags->list.len; i++) {
 		if (diags->list.ptr[i].at.file == wf->file)
 			diags->list.ptr[i].at.file = file;
 	}
+	diags_sort(diags);
+	if (wf->root && diags->errors == errors_before)
+		return wf;
 	workflow_destroy(wf);
 	return NULL;
 }

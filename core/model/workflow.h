@@ -98,6 +98,13 @@ struct pool {
 	uint32_t size;
 };
 
+/* What workflow_is_upstream knows beforehand; order.c says how. */
+struct reach {
+	uint32_t *rank;  /* the place of a node in `order` */
+	uint32_t *first; /* its number in the spanning tree */
+	uint32_t *span;  /* how many numbers from `first` on are it and what hangs below it */
+};
+
 struct workflow {
 	struct arena arena;
 	const char *file; /* as it was asked for; what places name */
@@ -107,7 +114,8 @@ struct workflow {
 	str description;
 	struct node *nodes;
 	uint32_t node_count;
-	uint32_t *order;  /* a topological order of indices: dependencies first, else file order */
+	uint32_t *order; /* a topological order of indices: dependencies first, else file order */
+	struct reach reach;
 	struct map by_id; /* id -> struct node * */
 	struct {
 		struct input_spec *ptr;
