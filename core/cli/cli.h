@@ -9,6 +9,7 @@
 #include "model/workflow.h"
 #include "plug/host.h"
 #include "store/runs.h"
+#include "sys/outlet.h"
 
 #include <stdio.h>
 
@@ -29,6 +30,7 @@ struct cli {
 	const char *program; /* argv[0] */
 	const char *project; /* absolute; set by cli_project() */
 	struct types *types; /* set by cli_types() */
+	struct outlet *outlet; /* standard output while a run goes on; NULL: written at once */
 	bool is_json;
 	bool is_quiet;
 	bool is_verbose;
@@ -79,7 +81,8 @@ void talk_note(struct cli *cli, const char *format, ...) __attribute__((format(p
 /* ANSI sequences, or "" where colours aren't welcome. */
 enum color { COLOR_NONE, COLOR_RED, COLOR_GREEN, COLOR_YELLOW, COLOR_BLUE, COLOR_DIM, COLOR_BOLD };
 const char *talk_color(const struct cli *cli, bool err, enum color color);
-/* Everything of `text` to stdout; exits with 0 in silence where the reader is gone, 4 where the disk is full. */
+/* Everything of `text` to stdout; exits with 0 in silence where the reader is gone, 4 where the disk is full; but through the
+ * outlet while there is one: a run goes on without its reader. */
 void talk_out(struct cli *cli, str text);
 void talk_outf(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

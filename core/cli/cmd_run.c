@@ -5,8 +5,10 @@
 #include "engine/engine.h"
 #include "sys/loop.h"
 
-#include <stdlib.h>
+#include <errno.h>
 #include <sched.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -149,6 +151,7 @@ static int execute(struct job *job, bool wants_exit_code)
 	if (!loop)
 		return talk_fail(job->cli, &err);
 	const struct world *world = loop_world(loop);
+	job->cli->outlet = outlet_create(STDOUT_FILENO, (size_t)1 << 20);
 	struct progress *progress = progress_create(job->cli, world, job->store, job->options.plan);
 	struct engine_events events = progress_events(progress);
 	struct engine_summary summary;
@@ -165,11 +168,14 @@ static int execute(struct job *job, bool wants_exit_code)
 		size_t count = progress_planned_runs(progress);
 		if (code == EXIT_DONE || code == EXIT_NODE_FAILED)
 			code = wants_exit_code && count ? EXIT_WORK : EXIT_DONE;
-		if (!job->cli->is_quiet)
-			talk_outf(job->cli, "%zu of %u would run\n", count, job->workflow->node_count);
 	}
 	progress_destroy(progress);
 	loop_destroy(loop, job->options.grace_ms);
+	/* From here on Ctrl-C ends the program as it does any: the run is recorded, only a reader is waited for. */
+	int error = outlet_destroy(job->cli->outlet);
+	job->cli->outlet = NULL;
+	if (error && error != EPIPE)
+		talk_note(job->cli, "standard output could not be written: %s", strerror(error));
 	return code;
 }
 

@@ -1,4 +1,5 @@
-/* progress: what people see of a run: a line a node, in the words of decide(). */
+/* progress: what people, or programs, see of a run: plain lines, lines above a live region, or JSON events; in the words of
+ * decide(). */
 #ifndef CLI_PROGRESS_H
 #define CLI_PROGRESS_H
 
@@ -7,7 +8,8 @@
 
 struct progress;
 
-struct progress *progress_create(struct cli *cli, const struct world *world, struct store *store, bool is_plan);
+struct progress *progress_create(
+	struct cli *cli, const struct world *world, struct store *store, bool is_plan);
 void progress_destroy(struct progress *progress);
 struct engine_events progress_events(struct progress *progress);
 

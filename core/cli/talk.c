@@ -127,6 +127,10 @@ void talk_note(struct cli *cli, const char *format, ...)
 
 void talk_out(struct cli *cli, str text)
 {
+	if (cli->outlet) {
+		outlet_add(cli->outlet, text, false);
+		return;
+	}
 	errno = 0;
 	if (tty_write(STDOUT_FILENO, text.ptr, text.len))
 		return;

@@ -49,6 +49,7 @@ struct node_event {
 	str sentence;
 	uint64_t ms; /* EVENT_ENDED: how long it ran; EVENT_RETRY: the delay */
 	int64_t tries;
+	int64_t origin; /* NODE_REUSED: the run that made it */
 	int32_t stream;
 	str bytes;
 	bool is_uncertain; /* in a plan: it runs unless a dependency makes what it made before */

@@ -14,6 +14,7 @@ void tell(struct attempt *attempt, enum node_event_kind kind, str sentence)
 		.sentence = sentence,
 		.ms = attempt->ran_ms,
 		.tries = attempt->tries,
+		.origin = attempt->reused ? attempt->reused->run : 0,
 		.bytes = STR(""),
 		.is_uncertain = attempt->is_uncertain};
 	if (kind == EVENT_DECIDED)

@@ -1,0 +1,5 @@
+#include "cli/progress_inner.h"
+const struct progress_view progress_live = {.run_started = plain_run_started,
+	.node = plain_node,
+	.failed = plain_failed,
+	.run_ended = plain_run_ended};
