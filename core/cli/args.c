@@ -49,7 +49,8 @@ static bool set_number(struct parsing *p, const struct arg *arg, const char *val
 {
 	uint64_t number = 0;
 	if (!str_to_u64(str_of(value), &number) || number > INT64_MAX)
-		return usage(p, "E-USAGE", NULL, "--%s takes a whole number, not \"%s\"", arg->name, value);
+		return usage(p, "E-USAGE", NULL, "--%s takes a whole number, not \"%s\"", arg->name,
+			value);
 	*(int64_t *)arg->target = (int64_t)number;
 	return true;
 }
@@ -57,17 +58,10 @@ static bool set_number(struct parsing *p, const struct arg *arg, const char *val
 static bool set_value(struct parsing *p, const struct arg *arg, const char *value)
 {
 	switch (arg->kind) {
-	case ARG_FLAG:
-		*(bool *)arg->target = true;
-		return true;
-	case ARG_VALUE:
-		*(const char **)arg->target = value;
-		return true;
-	case ARG_LIST:
-		*vec_push(&((struct arg_list *)arg->target)->list) = value;
-		return true;
-	case ARG_NUMBER:
-		return set_number(p, arg, value);
+	case ARG_FLAG: *(bool *)arg->target = true; return true;
+	case ARG_VALUE: *(const char **)arg->target = value; return true;
+	case ARG_LIST: *vec_push(&((struct arg_list *)arg->target)->list) = value; return true;
+	case ARG_NUMBER: return set_number(p, arg, value);
 	}
 	return false;
 }
@@ -109,9 +103,12 @@ static bool unknown_long(struct parsing *p, str name)
 	for (size_t i = 0; i < count; i++)
 		*vec_push(&names) = str_of(common[i].name);
 	str near = str_nearest(name, names.ptr, names.len);
-	char *help = near.len ? arena_printf(&p->cli->arena, "did you mean `--%.*s`?", STR_ARG(near)) : NULL;
+	char *help = near.len
+	                     ? arena_printf(&p->cli->arena, "did you mean `--%.*s`?", STR_ARG(near))
+	                     : NULL;
 	vec_finish(&names);
-	return usage(p, "E-USAGE", help, "`pawl %s` has no option --%.*s", p->command->name, STR_ARG(name));
+	return usage(p, "E-USAGE", help, "`pawl %s` has no option --%.*s", p->command->name,
+		STR_ARG(name));
 }
 
 static bool take_long(struct parsing *p, const char *text)
@@ -141,7 +138,8 @@ static bool take_letters(struct parsing *p, const char *letters)
 			found = arg->letter == *c ? arg : NULL;
 		}
 		if (!found)
-			return usage(p, "E-USAGE", NULL, "`pawl %s` has no option -%c", p->command->name, *c);
+			return usage(p, "E-USAGE", NULL, "`pawl %s` has no option -%c",
+				p->command->name, *c);
 		if (found->kind != ARG_FLAG)
 			return take(p, found, c[1] ? c + 1 + (c[1] == '=') : NULL);
 		set_value(p, found, NULL);
@@ -157,17 +155,24 @@ static bool add_plugin_path(struct parsing *p)
 	if (cli->plugin_path_count == 16)
 		return usage(p, "E-USAGE", NULL, "--plugin-path can be given 16 times");
 	char *absolute = realpath(p->plugin_path, NULL);
-	cli->plugin_paths[cli->plugin_path_count++] = arena_printf(&cli->arena, "%s", absolute ? absolute : p->plugin_path);
+	cli->plugin_paths[cli->plugin_path_count++] =
+		arena_printf(&cli->arena, "%s", absolute ? absolute : p->plugin_path);
 	free(absolute);
 	p->plugin_path = NULL;
 	return true;
 }
 
-bool args_parse(struct cli *cli, const struct command *command, const struct arg *args, size_t count, int argc,
-	char **argv, struct arg_list *words, struct arg_list *rest, int *exit_code)
+bool args_parse(struct cli *cli, const struct command *command, const struct arg *args,
+	size_t count, int argc, char **argv, struct arg_list *words, struct arg_list *rest,
+	int *exit_code)
 {
-	struct parsing p = {
-		.cli = cli, .command = command, .args = args, .count = count, .argc = argc, .argv = argv, .at = 1};
+	struct parsing p = {.cli = cli,
+		.command = command,
+		.args = args,
+		.count = count,
+		.argc = argc,
+		.argv = argv,
+		.at = 1};
 	bool ok = true;
 	for (; ok && p.at < argc; p.at++) {
 		const char *word = argv[p.at];

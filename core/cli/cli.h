@@ -26,10 +26,10 @@ enum {
 };
 
 struct cli {
-	struct arena arena; /* dies with the command */
-	const char *program; /* argv[0] */
-	const char *project; /* absolute; set by cli_project() */
-	struct types *types; /* set by cli_types() */
+	struct arena arena;    /* dies with the command */
+	const char *program;   /* argv[0] */
+	const char *project;   /* absolute; set by cli_project() */
+	struct types *types;   /* set by cli_types() */
 	struct outlet *outlet; /* standard output while a run goes on; NULL: written at once */
 	bool is_json;
 	bool is_quiet;
@@ -43,8 +43,8 @@ struct cli {
 struct command {
 	const char *name;
 	const char *group;
-	const char *summary; /* one line */
-	const char *help;    /* usage, examples, options */
+	const char *summary;                                /* one line */
+	const char *help;                                   /* usage, examples, options */
 	int (*run)(struct cli *cli, int argc, char **argv); /* argv[0] is the command */
 };
 extern const struct command *const commands[]; /* NULL-terminated, in the order of `pawl help` */
@@ -60,13 +60,15 @@ struct arg {
 	char letter;      /* or 0 */
 	enum arg_kind kind;
 	void *target; /* bool *, const char **, struct arg_list *, int64_t * */
-	const char *optional; /* ARG_VALUE: what `--name` without `=` means; NULL: a value is required */
+	const char *
+		optional; /* ARG_VALUE: what `--name` without `=` means; NULL: a value is required */
 };
 /* Options and words may mix; `--` ends the options, and what follows it goes to *rest when that is not NULL.  -h and --help,
  * --json, -q, -v, --plugin-path and --no-color are known everywhere.  False: told the person what is wrong; *exit_code is
  * then what to exit with. */
-bool args_parse(struct cli *cli, const struct command *command, const struct arg *args, size_t count, int argc,
-	char **argv, struct arg_list *words, struct arg_list *rest, int *exit_code);
+bool args_parse(struct cli *cli, const struct command *command, const struct arg *args,
+	size_t count, int argc, char **argv, struct arg_list *words, struct arg_list *rest,
+	int *exit_code);
 void args_finish(struct arg_list *list);
 
 /* ---- talking (talk.c) ---- */
@@ -117,6 +119,7 @@ bool cli_parse_run(struct cli *cli, struct store *store, const char *text, int64
 bool cli_get_run(struct cli *cli, struct store *store, int64_t run, struct run_row *row);
 
 /* Nodes of `a`, `a+`, `+a`, `+a+`: sets marks[index]; false: told why. */
-bool cli_select(struct cli *cli, const struct workflow *workflow, const char *selector, bool *marks);
+bool cli_select(
+	struct cli *cli, const struct workflow *workflow, const char *selector, bool *marks);
 
 #endif

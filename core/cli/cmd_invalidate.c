@@ -46,8 +46,9 @@ static struct node_row made_by(struct invalidation *inv, const struct node_row *
 {
 	struct node_row made = *row;
 	bool found = false;
-	if (row->state == NODE_REUSED &&
-		(!nodes_get(inv->store, &inv->cli->arena, row->origin, row->node, &made, &found, NULL) || !found))
+	if (row->state == NODE_REUSED && (!nodes_get(inv->store, &inv->cli->arena, row->origin,
+						  row->node, &made, &found, NULL) ||
+						 !found))
 		made = *row;
 	return made;
 }
@@ -63,8 +64,9 @@ static void mark_related(struct invalidation *inv, size_t of, bool down)
 		more = false;
 		for (size_t a = 0; a < inv->nodes.len; a++) {
 			for (size_t b = 0; b < inv->nodes.len; b++) {
-				bool is_edge = down ? reached[a] && consumed(inv, &made[b], made[a].node)
-						    : reached[a] && consumed(inv, &made[a], made[b].node);
+				bool is_edge =
+					down ? reached[a] && consumed(inv, &made[b], made[a].node)
+					     : reached[a] && consumed(inv, &made[a], made[b].node);
 				if (is_edge && !reached[b]) {
 					reached[b] = more = true;
 					inv->marks[b] = true;
@@ -83,7 +85,8 @@ static bool mark_node(struct invalidation *inv, const char *name, int related)
 		for (size_t i = 0; i < inv->nodes.len; i++)
 			names[i] = inv->nodes.ptr[i].node;
 		str near = str_nearest(str_of(name), names, inv->nodes.len);
-		err_set(&err, "E-NODE-UNKNOWN", "run %lld has no node `%s`", (long long)inv->run.id, name);
+		err_set(&err, "E-NODE-UNKNOWN", "run %lld has no node `%s`", (long long)inv->run.id,
+			name);
 		if (near.len)
 			err_help(&err, "did you mean `%.*s`?", STR_ARG(near));
 		else
@@ -108,13 +111,15 @@ static bool drop(struct invalidation *inv, const struct node_row *row, struct er
 {
 	struct result_row result = {0};
 	bool found = false;
-	if (!row->result || !results_get(inv->store, &inv->cli->arena, row->result, &result, &found, err) || !found) {
+	if (!row->result ||
+		!results_get(inv->store, &inv->cli->arena, row->result, &result, &found, err) ||
+		!found) {
 		talk_outf(inv->cli, "  %.*s  has no stored result\n", STR_ARG(row->node));
 		return !err_is_set(err);
 	}
 	inv->count++;
-	talk_outf(inv->cli, "  %.*s  result of run %lld%s\n", STR_ARG(row->node), (long long)result.run,
-		result.dropped ? ", dropped already" : "");
+	talk_outf(inv->cli, "  %.*s  result of run %lld%s\n", STR_ARG(row->node),
+		(long long)result.run, result.dropped ? ", dropped already" : "");
 	if (inv->dry_run)
 		return true;
 	struct verdict_row verdict = {.kind = VERDICT_INVALIDATED,
@@ -130,7 +135,8 @@ static bool drop(struct invalidation *inv, const struct node_row *row, struct er
 		verdict.manifest = result.manifest;
 	/* Older results under the same key would otherwise take its place. */
 	return results_replace(inv->store, result.workflow, result.node, &result.key, 0, err) &&
-	       results_drop(inv->store, result.id, err) && verdicts_add(inv->store, &verdict, NULL, err);
+	       results_drop(inv->store, result.id, err) &&
+	       verdicts_add(inv->store, &verdict, NULL, err);
 }
 
 static int apply(struct invalidation *inv)
@@ -144,26 +150,31 @@ static int apply(struct invalidation *inv)
 	if (!inv->dry_run && !store_flush(inv->store, &err))
 		return talk_fail(inv->cli, &err);
 	if (!inv->dry_run && inv->count)
-		talk_outf(inv->cli, "the next run or resume runs %s again\n", inv->count == 1 ? "it" : "them");
+		talk_outf(inv->cli, "the next run or resume runs %s again\n",
+			inv->count == 1 ? "it" : "them");
 	return EXIT_DONE;
 }
 
-static int invalidate(struct cli *cli, struct invalidation *inv, const struct arg_list *words, const char *down, const char *up)
+static int invalidate(struct cli *cli, struct invalidation *inv, const struct arg_list *words,
+	const char *down, const char *up)
 {
 	int code = EXIT_USAGE;
 	struct err err = {0};
 	int64_t run = 0;
 	str node = STR("");
-	if (words->list.len < 1 || (words->list.len < 2 && !down && !up && !strchr(words->list.ptr[0], '/'))) {
+	if (words->list.len < 1 ||
+		(words->list.len < 2 && !down && !up && !strchr(words->list.ptr[0], '/'))) {
 		err_set(&err, "E-USAGE", "invalidate what?");
-		err_help(&err, "pawl invalidate RUN NODE…, or pawl invalidate RUN --downstream-of NODE");
+		err_help(&err,
+			"pawl invalidate RUN NODE…, or pawl invalidate RUN --downstream-of NODE");
 		return talk_fail(cli, &err);
 	}
 	inv->store = cli_store(cli, STORE_WRITE, &code);
 	if (!inv->store)
 		return code;
 	code = EXIT_USAGE;
-	if (cli_parse_run(cli, inv->store, words->list.ptr[0], &run, &node) && cli_get_run(cli, inv->store, run, &inv->run) &&
+	if (cli_parse_run(cli, inv->store, words->list.ptr[0], &run, &node) &&
+		cli_get_run(cli, inv->store, run, &inv->run) &&
 		nodes_list(inv->store, &cli->arena, run, &inv->nodes, &err)) {
 		inv->marks = arena_array(&cli->arena, bool, inv->nodes.len);
 		bool ok = !node.len || mark_node(inv, arena_str(&cli->arena, node).ptr, 0);
@@ -197,7 +208,8 @@ static int run_invalidate(struct cli *cli, int argc, char **argv)
 	return code;
 }
 
-const struct command command_invalidate = {"invalidate", "Let go", "drop stored results; the next run or resume makes them anew",
+const struct command command_invalidate = {"invalidate", "Let go",
+	"drop stored results; the next run or resume makes them anew",
 	"  pawl invalidate 6 fetch\n"
 	"  pawl invalidate 6 --downstream-of fetch -n\n"
 	"  pawl invalidate last fetch --reason \"the server was down\"\n\n"

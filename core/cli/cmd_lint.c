@@ -16,8 +16,8 @@ static void lint_file(void *arg, const char *path)
 	l->files++;
 	l->bad += workflow == NULL;
 	if (workflow && !l->cli->is_quiet)
-		talk_outf(l->cli, "ok  %.*s  %u node%s  %s\n", STR_ARG(workflow->name), workflow->node_count,
-			workflow->node_count == 1 ? "" : "s", path);
+		talk_outf(l->cli, "ok  %.*s  %u node%s  %s\n", STR_ARG(workflow->name),
+			workflow->node_count, workflow->node_count == 1 ? "" : "s", path);
 	workflow_destroy(workflow);
 }
 
@@ -48,10 +48,12 @@ static void list_type(void *arg, str keyword, const char *path, const char *refu
 {
 	struct linting *l = arg;
 	struct err err = {0};
-	const struct plug_type *type = refused ? NULL : types_find(cli_types(l->cli), keyword, &err);
+	const struct plug_type *type =
+		refused ? NULL : types_find(cli_types(l->cli), keyword, &err);
 	if (type)
 		talk_outf(l->cli, "%-12.*s %s\n             %s %s, %s\n", STR_ARG(keyword),
-			type->type->summary ? type->type->summary : "", type->plugin->id, type->plugin->version, path);
+			type->type->summary ? type->type->summary : "", type->plugin->id,
+			type->plugin->version, path);
 	else
 		talk_outf(l->cli, "%-12.*s can't be used: %s\n             %s\n", STR_ARG(keyword),
 			refused ? refused : err.message, path);
@@ -71,7 +73,10 @@ static int run_types(struct cli *cli, int argc, char **argv)
 	return code;
 }
 
-const struct command command_lint = {"lint", "Author", "check workflow files; nothing of them is run",
-	"  pawl lint\n  pawl lint release\n  pawl lint path/to/file.yaml\n\nusage: pawl lint [WORKFLOW…]\n", run_lint};
-const struct command command_types = {"types", "Author", "list node types and the plugins that provide them",
+const struct command command_lint = {"lint", "Author",
+	"check workflow files; nothing of them is run",
+	"  pawl lint\n  pawl lint release\n  pawl lint path/to/file.yaml\n\nusage: pawl lint [WORKFLOW…]\n",
+	run_lint};
+const struct command command_types = {"types", "Author",
+	"list node types and the plugins that provide them",
 	"  pawl types\n  pawl types --plugin-path ./build\n\nusage: pawl types\n", run_types};

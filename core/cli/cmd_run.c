@@ -81,15 +81,18 @@ static bool set_marks(struct job *job, const struct run_args *a)
 	bool *below = arena_array(&cli->arena, bool, count);
 	bool *above = arena_array(&cli->arena, bool, count);
 	for (size_t i = 0; i < a->from.list.len; i++) {
-		if (!cli_select(cli, job->workflow, arena_printf(&cli->arena, "%s+", a->from.list.ptr[i]), below))
+		if (!cli_select(cli, job->workflow,
+			    arena_printf(&cli->arena, "%s+", a->from.list.ptr[i]), below))
 			return false;
 	}
 	for (size_t i = 0; i < a->until.list.len; i++) {
-		if (!cli_select(cli, job->workflow, arena_printf(&cli->arena, "+%s", a->until.list.ptr[i]), above))
+		if (!cli_select(cli, job->workflow,
+			    arena_printf(&cli->arena, "+%s", a->until.list.ptr[i]), above))
 			return false;
 	}
 	for (uint32_t i = 0; i < count; i++)
-		job->selected[i] = (!a->from.list.len || below[i]) && (!a->until.list.len || above[i]);
+		job->selected[i] =
+			(!a->from.list.len || below[i]) && (!a->until.list.len || above[i]);
 	job->options.selected = job->selected;
 	return true;
 }
@@ -113,17 +116,14 @@ static uint32_t default_jobs(void)
 
 static int exit_code_of(const struct job *job, const struct engine_summary *summary)
 {
-	if (summary->error || (summary->state == RUN_FAILED && !summary->failed && summary->cancelled))
+	if (summary->error ||
+		(summary->state == RUN_FAILED && !summary->failed && summary->cancelled))
 		return EXIT_SYSTEM;
 	switch (summary->state) {
-	case RUN_COMPLETED:
-		return EXIT_DONE;
-	case RUN_INTERRUPTED:
-		return EXIT_INTERRUPTED;
-	case RUN_PAUSED:
-		return EXIT_PAUSED;
-	default:
-		return job->code ? job->code : EXIT_NODE_FAILED;
+	case RUN_COMPLETED: return EXIT_DONE;
+	case RUN_INTERRUPTED: return EXIT_INTERRUPTED;
+	case RUN_PAUSED: return EXIT_PAUSED;
+	default: return job->code ? job->code : EXIT_NODE_FAILED;
 	}
 }
 
@@ -135,8 +135,8 @@ static void reconcile(struct job *job)
 	if (job->options.plan || !runs_reconcile(job->store, &job->cli->arena, &ids, &count, NULL))
 		return;
 	for (size_t i = 0; i < count; i++) {
-		const char *marker = arena_printf(&job->cli->arena, "PAWL_ATTEMPT_ID=%s/%lld/", store_id(job->store),
-			(long long)ids[i]);
+		const char *marker = arena_printf(&job->cli->arena, "PAWL_ATTEMPT_ID=%s/%lld/",
+			store_id(job->store), (long long)ids[i]);
 		size_t ended = proc_end_marked(marker, job->options.grace_ms);
 		talk_note(job->cli, "run %lld was interrupted%s", (long long)ids[i],
 			ended ? "; what it had left running was ended" : "");
@@ -159,7 +159,8 @@ static int execute(struct job *job, bool wants_exit_code)
 	reconcile(job);
 	if (job->options.plan)
 		store_read_begin(job->store);
-	if (!engine_run(world, job->store, cli_types(job->cli), job->workflow, &job->options, &events, &summary, &err))
+	if (!engine_run(world, job->store, cli_types(job->cli), job->workflow, &job->options,
+		    &events, &summary, &err))
 		code = talk_fail(job->cli, &err);
 	else
 		code = exit_code_of(job, &summary);
@@ -180,8 +181,8 @@ static int execute(struct job *job, bool wants_exit_code)
 }
 
 /* Puts `-i name=value` and the input file together and checks them against what the workflow declares: all problems at once. */
-bool inputs_read(struct cli *cli, const struct workflow *workflow, const struct arg_list *given, const char *file,
-	const char *stored, const struct value **out);
+bool inputs_read(struct cli *cli, const struct workflow *workflow, const struct arg_list *given,
+	const char *file, const char *stored, const struct value **out);
 
 static int run_job(struct job *job, struct run_args *a, const char *stored_inputs)
 {
@@ -194,7 +195,8 @@ static int run_job(struct job *job, struct run_args *a, const char *stored_input
 	job->options.grace_ms = 5000;
 	job->code = EXIT_USAGE;
 	if (!set_reuse(job, a) || !set_marks(job, a) ||
-		!inputs_read(cli, job->workflow, &a->inputs, a->input_file, stored_inputs, &job->options.inputs))
+		!inputs_read(cli, job->workflow, &a->inputs, a->input_file, stored_inputs,
+			&job->options.inputs))
 		return EXIT_USAGE;
 	job->code = 0;
 	return execute(job, a->exit_code);
@@ -206,7 +208,9 @@ static bool find_continued(struct job *job, const char *which)
 	struct run_row row = {0};
 	str node = STR("");
 	if (!strcmp(which, "newest")) {
-		if (runs_list(job->store, &job->cli->arena, job->workflow->name, 1, false, &list, NULL) && list.len)
+		if (runs_list(job->store, &job->cli->arena, job->workflow->name, 1, false, &list,
+			    NULL) &&
+			list.len)
 			job->options.continues = list.ptr[0].id;
 		return true;
 	}
@@ -214,7 +218,8 @@ static bool find_continued(struct job *job, const char *which)
 	       cli_get_run(job->cli, job->store, job->options.continues, &row);
 }
 
-static const char *one_word(struct cli *cli, const struct run_args *a, const char *what, bool is_required)
+static const char *one_word(
+	struct cli *cli, const struct run_args *a, const char *what, bool is_required)
 {
 	struct err err = {0};
 	if (a->words.list.len == 1 || (!is_required && !a->words.list.len))
@@ -254,7 +259,8 @@ static bool is_resumable(struct cli *cli, const struct run_row *row)
 {
 	struct err err = {0};
 	if (row->state == RUN_RUNNING && proc_is_alive(row->owner)) {
-		err_set(&err, "E-RUN-ALIVE", "run %lld is still going on, in process %d", (long long)row->id, row->owner.pid);
+		err_set(&err, "E-RUN-ALIVE", "run %lld is still going on, in process %d",
+			(long long)row->id, row->owner.pid);
 		talk_fail(cli, &err);
 		return false;
 	}
@@ -280,7 +286,8 @@ static bool find_resumed(struct job *job, const char *which, struct run_row *row
 			return is_resumable(job->cli, row);
 		}
 	}
-	talk_outf(job->cli, "every run has completed: there is nothing to resume; `pawl run NAME` starts a fresh one\n");
+	talk_outf(job->cli,
+		"every run has completed: there is nothing to resume; `pawl run NAME` starts a fresh one\n");
 	job->code = EXIT_DONE;
 	return false;
 }
@@ -332,7 +339,8 @@ static int with_args(struct cli *cli, const struct command *command, int argc, c
 		{"input-file", 0, ARG_VALUE, &a.input_file, NULL},
 		{"exit-code", 0, ARG_FLAG, &a.exit_code, NULL},
 	};
-	if (args_parse(cli, command, args, sizeof(args) / sizeof(args[0]), argc, argv, &a.words, &a.rest, &code))
+	if (args_parse(cli, command, args, sizeof(args) / sizeof(args[0]), argc, argv, &a.words,
+		    &a.rest, &code))
 		code = run(cli, &a, is_plan || a.dry_run);
 	run_args_finish(&a);
 	return code;
@@ -353,23 +361,24 @@ static int run_plan(struct cli *cli, int argc, char **argv)
 	return with_args(cli, &command_plan, argc, argv, run_workflow, true);
 }
 
-#define RUN_OPTIONS                                                                                                    \
-	"      --reuse=auto|off|only  off: everything runs; only: what would have to run fails\n"                          \
-	"      --no-resume            the same as --reuse=off\n"                                                           \
-	"  -f, --force NODE           run it whatever is stored; `a+` with all below, `+a` with all above\n"               \
-	"      --force-all            force every node\n"                                                                  \
-	"      --from NODE            only it and what is below it\n"                                                      \
-	"      --until NODE           only it and what is above it\n"                                                      \
-	"  -j, --jobs N               so many at once; default: the number of CPUs\n"                                      \
-	"      --fail-fast            stop everything at the first failure\n"                                              \
-	"      --no-suspect           don't run a producer again because a consumer failed on its output\n"                \
-	"  -i, --input NAME=VALUE     an input of the workflow\n"                                                          \
-	"      --input-file FILE      inputs as a JSON object\n"                                                           \
-	"  -n, --dry-run              say what would run, and why; change nothing\n"                                       \
-	"  -v, --verbose              show what nodes print; -q: only failures\n"                                          \
+#define RUN_OPTIONS                                                                                          \
+	"      --reuse=auto|off|only  off: everything runs; only: what would have to run fails\n"            \
+	"      --no-resume            the same as --reuse=off\n"                                             \
+	"  -f, --force NODE           run it whatever is stored; `a+` with all below, `+a` with all above\n" \
+	"      --force-all            force every node\n"                                                    \
+	"      --from NODE            only it and what is below it\n"                                        \
+	"      --until NODE           only it and what is above it\n"                                        \
+	"  -j, --jobs N               so many at once; default: the number of CPUs\n"                        \
+	"      --fail-fast            stop everything at the first failure\n"                                \
+	"      --no-suspect           don't run a producer again because a consumer failed on its output\n"  \
+	"  -i, --input NAME=VALUE     an input of the workflow\n"                                            \
+	"      --input-file FILE      inputs as a JSON object\n"                                             \
+	"  -n, --dry-run              say what would run, and why; change nothing\n"                         \
+	"  -v, --verbose              show what nodes print; -q: only failures\n"                            \
 	"      --json                 one event a line\n"
 
-const struct command command_run = {"run", "Run", "run a workflow; what is proved current is reused",
+const struct command command_run = {"run", "Run",
+	"run a workflow; what is proved current is reused",
 	"  pawl run release\n"
 	"  pawl run path/to/file.yaml -i version=1.2 -j 4\n"
 	"  pawl run release --resume       a new run that continues the newest one\n\n"
@@ -385,7 +394,8 @@ const struct command command_resume = {"resume", "Run", "go on with a run that d
 	"Reads today's workflow and today's scripts, never a frozen copy.\n\n" RUN_OPTIONS,
 	run_resume};
 
-const struct command command_plan = {"plan", "Explain", "say what would run, and why, without running it",
+const struct command command_plan = {"plan", "Explain",
+	"say what would run, and why, without running it",
 	"  pawl plan release\n"
 	"  pawl plan release -f build+\n"
 	"  pawl plan release --exit-code    10 where there is work, 0 where there is none\n\n"

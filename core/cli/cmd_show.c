@@ -28,11 +28,13 @@ static void print_runs_json(struct cli *cli, const struct run_list *list)
 	struct buf out = {0};
 	for (size_t i = 0; i < list->len; i++) {
 		const struct run_row *r = &list->ptr[i];
-		buf_printf(&out, "{\"run\":%lld,\"attempt\":%lld", (long long)r->id, (long long)r->attempt);
+		buf_printf(&out, "{\"run\":%lld,\"attempt\":%lld", (long long)r->id,
+			(long long)r->attempt);
 		add_json_text(&out, "state", str_of(run_state_name(r->state)));
 		add_json_text(&out, "workflow", r->workflow);
 		add_json_text(&out, "file", r->file);
-		buf_printf(&out, ",\"started_ms\":%lld,\"ended_ms\":%lld}\n", (long long)r->started_ms, (long long)r->ended_ms);
+		buf_printf(&out, ",\"started_ms\":%lld,\"ended_ms\":%lld}\n",
+			(long long)r->started_ms, (long long)r->ended_ms);
 	}
 	talk_out(cli, buf_str(&out));
 	buf_finish(&out);
@@ -57,14 +59,19 @@ static int runs(struct cli *cli, const char *workflow, int64_t limit)
 			const struct run_row *r = &list.ptr[i];
 			struct buf took = {0};
 			if (r->ended_ms)
-				clock_add_duration(&took, (uint64_t)(r->ended_ms > r->started_ms ? r->ended_ms - r->started_ms : 0));
+				clock_add_duration(
+					&took, (uint64_t)(r->ended_ms > r->started_ms
+								  ? r->ended_ms - r->started_ms
+								  : 0));
 			bool is_gone = r->state == RUN_RUNNING && !proc_is_alive(r->owner);
 			table_cell(&table, "%lld", (long long)r->id);
 			table_cell(&table, "%.*s", STR_ARG(r->workflow));
-			table_cell(&table, "%s", is_gone ? "interrupted" : run_state_name(r->state));
+			table_cell(
+				&table, "%s", is_gone ? "interrupted" : run_state_name(r->state));
 			table_cell(&table, "%.*s", STR_ARG(age_of(&cli->arena, r->started_ms)));
 			if (r->attempt > 1)
-				table_cell(&table, "%s, attempt %lld", buf_cstr(&took), (long long)r->attempt);
+				table_cell(&table, "%s, attempt %lld", buf_cstr(&took),
+					(long long)r->attempt);
 			else
 				table_cell(&table, "%s", buf_cstr(&took));
 			buf_finish(&took);
@@ -92,7 +99,8 @@ static int run_runs(struct cli *cli, int argc, char **argv)
 static void print_node(struct cli *cli, const struct node_row *n)
 {
 	struct buf out = {0};
-	buf_printf(&out, "node      %.*s\nstate     %s\n", STR_ARG(n->node), node_state_name(n->state));
+	buf_printf(&out, "node      %.*s\nstate     %s\n", STR_ARG(n->node),
+		node_state_name(n->state));
 	buf_printf(&out, "why       %.*s: %.*s\n", STR_ARG(n->reason), STR_ARG(n->sentence));
 	if (n->error.len)
 		buf_printf(&out, "error     %.*s\n", STR_ARG(n->error));
@@ -103,9 +111,11 @@ static void print_node(struct cli *cli, const struct node_row *n)
 	if (n->key.len)
 		buf_printf(&out, "key       %.*s\n", STR_ARG(n->key));
 	if (n->output.len)
-		buf_printf(&out, "output    %.*s, %lld bytes\n", STR_ARG(n->output), (long long)n->output_size);
+		buf_printf(&out, "output    %.*s, %lld bytes\n", STR_ARG(n->output),
+			(long long)n->output_size);
 	if (n->log.len)
-		buf_printf(&out, "stderr    %.*s, %lld bytes\n", STR_ARG(n->log), (long long)n->log_size);
+		buf_printf(&out, "stderr    %.*s, %lld bytes\n", STR_ARG(n->log),
+			(long long)n->log_size);
 	struct buf shown = {0};
 	buf_add_visible(&shown, buf_str(&out));
 	talk_out(cli, buf_str(&shown));
@@ -126,21 +136,25 @@ static void add_node_json(struct buf *out, const struct node_row *n)
 	buf_printf(out,
 		",\"result\":%lld,\"origin\":%lld,\"tries\":%lld,\"exit_code\":%lld,\"signal\":%lld,\"started_ms\":%lld,"
 		"\"ended_ms\":%lld}\n",
-		(long long)n->result, (long long)n->origin, (long long)n->tries, (long long)n->exit_code, (long long)n->signal,
-		(long long)n->started_ms, (long long)n->ended_ms);
+		(long long)n->result, (long long)n->origin, (long long)n->tries,
+		(long long)n->exit_code, (long long)n->signal, (long long)n->started_ms,
+		(long long)n->ended_ms);
 }
 
 static void print_run(struct cli *cli, const struct run_row *run, const struct node_list *nodes)
 {
 	struct table table;
-	talk_outf(cli, "run %lld of %.*s: %s, attempt %lld, %.*s\n", (long long)run->id, STR_ARG(run->workflow),
-		run_state_name(run->state), (long long)run->attempt, STR_ARG(age_of(&cli->arena, run->started_ms)));
+	talk_outf(cli, "run %lld of %.*s: %s, attempt %lld, %.*s\n", (long long)run->id,
+		STR_ARG(run->workflow), run_state_name(run->state), (long long)run->attempt,
+		STR_ARG(age_of(&cli->arena, run->started_ms)));
 	table_init(&table, 4);
 	for (size_t i = 0; i < nodes->len; i++) {
 		const struct node_row *n = &nodes->ptr[i];
 		struct buf took = {0};
 		if (n->tries && n->ended_ms)
-			clock_add_duration(&took, (uint64_t)(n->ended_ms > n->started_ms ? n->ended_ms - n->started_ms : 0));
+			clock_add_duration(&took,
+				(uint64_t)(n->ended_ms > n->started_ms ? n->ended_ms - n->started_ms
+								       : 0));
 		str why = n->error.len ? n->error : n->sentence;
 		str first = STR("");
 		str_line(&why, &first);
@@ -156,13 +170,15 @@ static void print_run(struct cli *cli, const struct run_row *run, const struct n
 static bool unknown_node(struct cli *cli, int64_t run, str node)
 {
 	struct err err = {0};
-	err_set(&err, "E-NODE-UNKNOWN", "run %lld has no node `%.*s`", (long long)run, STR_ARG(node));
+	err_set(&err, "E-NODE-UNKNOWN", "run %lld has no node `%.*s`", (long long)run,
+		STR_ARG(node));
 	err_help(&err, "`pawl show %lld` lists them", (long long)run);
 	talk_fail(cli, &err);
 	return false;
 }
 
-static bool get_node(struct cli *cli, struct store *store, int64_t run, str node, struct node_row *row)
+static bool get_node(
+	struct cli *cli, struct store *store, int64_t run, str node, struct node_row *row)
 {
 	struct err err = {0};
 	bool found = false;
@@ -232,7 +248,8 @@ static int output(struct cli *cli, struct store *store, int64_t run, str node)
 		err_help(&err, "pawl output %lld/NODE", (long long)run);
 		return talk_fail(cli, &err);
 	}
-	return get_node(cli, store, run, node, &row) ? copy_blob(cli, store, row.output) : EXIT_USAGE;
+	return get_node(cli, store, run, node, &row) ? copy_blob(cli, store, row.output)
+	                                             : EXIT_USAGE;
 }
 
 static int logs_of(struct cli *cli, struct store *store, const struct node_row *row, bool with_head)
@@ -245,7 +262,8 @@ static int logs_of(struct cli *cli, struct store *store, const struct node_row *
 	if (!found)
 		return EXIT_DONE;
 	if (with_head && (made.output.len || made.log.len))
-		talk_outf(cli, "==> %.*s (%s) <==\n", STR_ARG(row->node), node_state_name(row->state));
+		talk_outf(cli, "==> %.*s (%s) <==\n", STR_ARG(row->node),
+			node_state_name(row->state));
 	code = copy_blob(cli, store, made.output);
 	return code ? code : copy_blob(cli, store, made.log);
 }
@@ -260,7 +278,8 @@ static int logs(struct cli *cli, struct store *store, int64_t run, str node)
 	if (!cli_get_run(cli, store, run, &run_row))
 		return EXIT_USAGE;
 	if (node.len)
-		return get_node(cli, store, run, node, &row) ? logs_of(cli, store, &row, false) : EXIT_USAGE;
+		return get_node(cli, store, run, node, &row) ? logs_of(cli, store, &row, false)
+		                                             : EXIT_USAGE;
 	if (!nodes_list(store, &cli->arena, run, &nodes, &err))
 		return talk_fail(cli, &err);
 	for (size_t i = 0; i < nodes.len && !code; i++)
@@ -279,7 +298,9 @@ static int on_run(struct cli *cli, const struct command *command, int argc, char
 		str node = STR("");
 		if (store) {
 			const char *which = words.list.len ? words.list.ptr[0] : "last";
-			code = cli_parse_run(cli, store, which, &run, &node) ? fn(cli, store, run, node) : EXIT_USAGE;
+			code = cli_parse_run(cli, store, which, &run, &node)
+			               ? fn(cli, store, run, node)
+			               : EXIT_USAGE;
 			store_close(store);
 		}
 	}
@@ -303,11 +324,14 @@ static int run_output(struct cli *cli, int argc, char **argv)
 }
 
 const struct command command_runs = {"runs", "Look", "list runs, newest first",
-	"  pawl runs\n  pawl runs release\n  pawl runs --json\n\nusage: pawl runs [WORKFLOW] [-n LIMIT]\n", run_runs};
+	"  pawl runs\n  pawl runs release\n  pawl runs --json\n\nusage: pawl runs [WORKFLOW] [-n LIMIT]\n",
+	run_runs};
 const struct command command_show = {"show", "Look", "show a run, or one node of it",
-	"  pawl show\n  pawl show 6\n  pawl show 6/parse\n\nusage: pawl show [RUN[/NODE]]\n", run_show};
+	"  pawl show\n  pawl show 6\n  pawl show 6/parse\n\nusage: pawl show [RUN[/NODE]]\n",
+	run_show};
 const struct command command_logs = {"logs", "Look", "print what nodes wrote to stdout and stderr",
-	"  pawl logs\n  pawl logs 6\n  pawl logs 6/parse\n\nusage: pawl logs [RUN[/NODE]]\n", run_logs};
+	"  pawl logs\n  pawl logs 6\n  pawl logs 6/parse\n\nusage: pawl logs [RUN[/NODE]]\n",
+	run_logs};
 const struct command command_output = {"output", "Look", "print a node's output, byte for byte",
 	"  pawl output 6/parse\n  pawl output last/parse | jq .\n  pawl output 6/parse > saved\n\n"
 	"usage: pawl output RUN/NODE\n",

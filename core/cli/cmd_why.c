@@ -28,7 +28,8 @@ static void add_key(struct why *w)
 		const struct key_part *part = &parts.ptr[i];
 		if (part->tag == '(' || part->tag == ')')
 			continue;
-		str shown = part->tag == 'd' ? str_slice(part->value, 0, 12) : decide_quote(&w->cli->arena, part->value, 60);
+		str shown = part->tag == 'd' ? str_slice(part->value, 0, 12)
+		                             : decide_quote(&w->cli->arena, part->value, 60);
 		buf_printf(&w->out, "  %-24.*s %.*s\n", STR_ARG(part->label),
 			STR_ARG(part->tag == 'a' ? STR("unset") : shown));
 	}
@@ -43,8 +44,9 @@ static void add_trace(struct why *w)
 			const struct fact *f = &trace.facts.ptr[i];
 			struct buf hex = {0};
 			digest_add_hex(&hex, &f->digest);
-			buf_printf(&w->out, "  %-7s %.*s %.12s%s%.*s\n", fact_kind_name(f->kind), STR_ARG(f->path),
-				f->kind == FACT_ABSENT ? "" : buf_cstr(&hex), f->kind == FACT_TOOL ? " " : "",
+			buf_printf(&w->out, "  %-7s %.*s %.12s%s%.*s\n", fact_kind_name(f->kind),
+				STR_ARG(f->path), f->kind == FACT_ABSENT ? "" : buf_cstr(&hex),
+				f->kind == FACT_TOOL ? " " : "",
 				STR_ARG(f->kind == FACT_TOOL ? f->real : STR("")));
 			buf_finish(&hex);
 		}
@@ -61,8 +63,9 @@ static void add_verdicts(struct why *w)
 	for (size_t i = 0; i < list.len; i++) {
 		const struct verdict_row *v = &list.ptr[i];
 		str age = decide_age(&w->cli->arena, clock_wall_ms() - v->at_ms);
-		buf_printf(&w->out, "verdict   %s by %.*s, %.*s: %.*s\n", verdict_kind_name(v->kind), STR_ARG(v->by),
-			STR_ARG(age), STR_ARG(v->reason));
+		buf_printf(&w->out, "verdict   %s by %.*s, %.*s: %.*s\n",
+			verdict_kind_name(v->kind), STR_ARG(v->by), STR_ARG(age),
+			STR_ARG(v->reason));
 	}
 }
 
@@ -71,13 +74,16 @@ static void add_result(struct why *w)
 	struct result_row *r = &w->result;
 	results_history(w->store, r, NULL);
 	str age = decide_age(&w->cli->arena, clock_wall_ms() - r->made_ms);
-	buf_printf(&w->out, "result    made by run %lld, %.*s; reused %lld time%s; consumers: %lld passed, %lld failed%s\n",
-		(long long)r->run, STR_ARG(age), (long long)r->times_reused, r->times_reused == 1 ? "" : "s",
-		(long long)r->passed_consumers, (long long)r->failed_consumers, r->dropped ? "; dropped since" : "");
+	buf_printf(&w->out,
+		"result    made by run %lld, %.*s; reused %lld time%s; consumers: %lld passed, %lld failed%s\n",
+		(long long)r->run, STR_ARG(age), (long long)r->times_reused,
+		r->times_reused == 1 ? "" : "s", (long long)r->passed_consumers,
+		(long long)r->failed_consumers, r->dropped ? "; dropped since" : "");
 	if (r->provable)
 		buf_add_z(&w->out, "proof     all that it read is known: declared in `reads`\n");
 	else
-		buf_printf(&w->out, "proof     none (%.*s): reused only when this piece of work is continued\n",
+		buf_printf(&w->out,
+			"proof     none (%.*s): reused only when this piece of work is continued\n",
 			STR_ARG(r->unproven));
 	add_verdicts(w);
 	add_key(w);
@@ -95,10 +101,12 @@ static void add_json(struct why *w)
 	if (w->has_result) {
 		struct key_parts parts = {0};
 		results_history(w->store, &w->result, NULL);
-		buf_printf(&w->out, ",\"origin\":%lld,\"provable\":%s,\"times_reused\":%lld,\"passed_consumers\":%lld,"
-				    "\"failed_consumers\":%lld,\"key\":[",
-			(long long)w->result.run, w->result.provable ? "true" : "false", (long long)w->result.times_reused,
-			(long long)w->result.passed_consumers, (long long)w->result.failed_consumers);
+		buf_printf(&w->out,
+			",\"origin\":%lld,\"provable\":%s,\"times_reused\":%lld,\"passed_consumers\":%lld,"
+			"\"failed_consumers\":%lld,\"key\":[",
+			(long long)w->result.run, w->result.provable ? "true" : "false",
+			(long long)w->result.times_reused, (long long)w->result.passed_consumers,
+			(long long)w->result.failed_consumers);
 		key_parse(&w->cli->arena, w->result.transcript, &parts);
 		bool is_first = true;
 		for (size_t i = 0; i < parts.len; i++) {
@@ -140,7 +148,8 @@ static bool load(struct why *w, str node, int64_t run)
 		return false;
 	}
 	if (w->node.result)
-		results_get(w->store, &cli->arena, w->node.result, &w->result, &w->has_result, NULL);
+		results_get(
+			w->store, &cli->arena, w->node.result, &w->result, &w->has_result, NULL);
 	return true;
 }
 
@@ -157,9 +166,13 @@ static int why(struct cli *cli, const char *node, int64_t run)
 		if (cli->is_json) {
 			add_json(&w);
 		} else {
-			const char *word = w.node.state == NODE_REUSED ? "was reused" : w.node.tries ? "ran" : "did not run";
-			buf_printf(&w.out, "%s %s in run %lld of %.*s\n", node, word, (long long)w.run.id, STR_ARG(w.run.workflow));
-			buf_printf(&w.out, "because   %.*s: %.*s\n", STR_ARG(w.node.reason), STR_ARG(w.node.sentence));
+			const char *word = w.node.state == NODE_REUSED ? "was reused"
+			                   : w.node.tries              ? "ran"
+			                                               : "did not run";
+			buf_printf(&w.out, "%s %s in run %lld of %.*s\n", node, word,
+				(long long)w.run.id, STR_ARG(w.run.workflow));
+			buf_printf(&w.out, "because   %.*s: %.*s\n", STR_ARG(w.node.reason),
+				STR_ARG(w.node.sentence));
 			if (w.node.error.len)
 				buf_printf(&w.out, "ended     %.*s\n", STR_ARG(w.node.error));
 			if (w.has_result)
@@ -195,5 +208,7 @@ static int run_why(struct cli *cli, int argc, char **argv)
 	return code;
 }
 
-const struct command command_why = {"why", "Explain", "why a node ran or was reused: key, files, proof, verdicts",
-	"  pawl why parse\n  pawl why parse --run 6\n  pawl why parse --json\n\nusage: pawl why NODE [--run N]\n", run_why};
+const struct command command_why = {"why", "Explain",
+	"why a node ran or was reused: key, files, proof, verdicts",
+	"  pawl why parse\n  pawl why parse --run 6\n  pawl why parse --json\n\nusage: pawl why NODE [--run N]\n",
+	run_why};

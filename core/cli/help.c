@@ -13,7 +13,8 @@ int help_overview(struct cli *cli)
 	const char *bold = talk_color(cli, false, COLOR_BOLD);
 	const char *off = talk_color(cli, false, COLOR_NONE);
 	struct buf out = {0};
-	buf_printf(&out, "pawl " PAWL_VERSION ": runs workflows, and never reuses what it cannot prove current\n");
+	buf_printf(&out, "pawl " PAWL_VERSION
+			 ": runs workflows, and never reuses what it cannot prove current\n");
 	const char *group = "";
 	for (size_t i = 0; commands[i]; i++) {
 		if (strcmp(group, commands[i]->group) != 0) {
@@ -44,5 +45,6 @@ static int run_help(struct cli *cli, int argc, char **argv)
 	return talk_fail(cli, &err);
 }
 
-const struct command command_help = {"help", "More", "what commands there are, and how they are used",
-	"  pawl help\n  pawl help run\n", run_help};
+const struct command command_help = {"help", "More",
+	"what commands there are, and how they are used", "  pawl help\n  pawl help run\n",
+	run_help};

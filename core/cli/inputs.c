@@ -5,8 +5,8 @@
 
 #include <fcntl.h>
 
-bool inputs_read(struct cli *cli, const struct workflow *workflow, const struct arg_list *given, const char *file,
-	const char *stored, const struct value **out);
+bool inputs_read(struct cli *cli, const struct workflow *workflow, const struct arg_list *given,
+	const char *file, const char *stored, const struct value **out);
 
 struct inputs {
 	struct cli *cli;
@@ -51,8 +51,9 @@ static void add(struct inputs *in, str name, const struct value *value)
 	const struct input_spec *spec = find_spec(in->workflow, name);
 	struct place nowhere = {0};
 	if (!spec) {
-		struct err *err = diags_error(&in->diags, nowhere, "E-INPUT-UNKNOWN", "workflow %.*s has no input `%.*s`",
-			STR_ARG(in->workflow->name), STR_ARG(name));
+		struct err *err = diags_error(&in->diags, nowhere, "E-INPUT-UNKNOWN",
+			"workflow %.*s has no input `%.*s`", STR_ARG(in->workflow->name),
+			STR_ARG(name));
 		str *names = arena_array(&in->cli->arena, str, in->workflow->inputs.len);
 		for (size_t i = 0; i < in->workflow->inputs.len; i++)
 			names[i] = in->workflow->inputs.ptr[i].name;
@@ -62,9 +63,11 @@ static void add(struct inputs *in, str name, const struct value *value)
 		return;
 	}
 	if (!fits(spec->type, value)) {
-		err_help(diags_error(&in->diags, nowhere, "E-INPUT-TYPE", "input `%.*s` is %s, not a %.*s", STR_ARG(name),
+		err_help(diags_error(&in->diags, nowhere, "E-INPUT-TYPE",
+				 "input `%.*s` is %s, not a %.*s", STR_ARG(name),
 				 value_kind_name(value->kind), STR_ARG(spec->type)),
-			"write -i %.*s=%s", STR_ARG(name), str_is(spec->type, "number") ? "42" : "true");
+			"write -i %.*s=%s", STR_ARG(name),
+			str_is(spec->type, "number") ? "42" : "true");
 		return;
 	}
 	put(in, name, value);
@@ -81,8 +84,8 @@ static void add_text(struct inputs *in, str name, str text)
 		if (parsed)
 			value = *parsed;
 		else if (str_is(spec->type, "json"))
-			diags_error(&in->diags, (struct place){0}, "E-INPUT-TYPE", "input `%.*s` is not JSON: %s",
-				STR_ARG(name), err.message);
+			diags_error(&in->diags, (struct place){0}, "E-INPUT-TYPE",
+				"input `%.*s` is not JSON: %s", STR_ARG(name), err.message);
 		err_finish(&err);
 	}
 	add(in, name, &value);
@@ -93,7 +96,8 @@ static bool add_object(struct inputs *in, str text, const char *file)
 	struct err err = {0};
 	const struct value *map = json_parse(&in->cli->arena, text, &err);
 	if (map && map->kind != VALUE_MAP)
-		err_set(&err, "E-INPUT-FILE", "it is %s, not an object", value_kind_name(map->kind));
+		err_set(&err, "E-INPUT-FILE", "it is %s, not an object",
+			value_kind_name(map->kind));
 	if (err_is_set(&err)) {
 		err_wrap(&err, "%s", file ? file : "the stored inputs");
 		diags_take(&in->diags, &err);
@@ -123,14 +127,14 @@ static void require_all(struct inputs *in)
 		for (size_t k = 0; k < in->members.len; k++)
 			is_given = is_given || str_eq(in->members.ptr[k].key, spec->name);
 		if (spec->required && !is_given)
-			err_help(diags_error(&in->diags, spec->at, "E-INPUT-MISSING", "input `%.*s` is required",
-					 STR_ARG(spec->name)),
+			err_help(diags_error(&in->diags, spec->at, "E-INPUT-MISSING",
+					 "input `%.*s` is required", STR_ARG(spec->name)),
 				"add -i %.*s=VALUE", STR_ARG(spec->name));
 	}
 }
 
-bool inputs_read(struct cli *cli, const struct workflow *workflow, const struct arg_list *given, const char *file,
-	const char *stored, const struct value **out)
+bool inputs_read(struct cli *cli, const struct workflow *workflow, const struct arg_list *given,
+	const char *file, const char *stored, const struct value **out)
 {
 	struct inputs in = {.cli = cli, .workflow = workflow};
 	if (stored)
@@ -141,7 +145,8 @@ bool inputs_read(struct cli *cli, const struct workflow *workflow, const struct 
 		str pair = str_of(given->list.ptr[i]);
 		size_t eq = str_find_char(pair, '=', 0);
 		if (eq == SIZE_MAX)
-			err_help(diags_error(&in.diags, (struct place){0}, "E-USAGE", "-i %.*s has no value", STR_ARG(pair)),
+			err_help(diags_error(&in.diags, (struct place){0}, "E-USAGE",
+					 "-i %.*s has no value", STR_ARG(pair)),
 				"write -i NAME=VALUE");
 		else
 			add_text(&in, str_slice(pair, 0, eq), str_slice(pair, eq + 1, pair.len));

@@ -8,8 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-extern const struct command command_run, command_resume, command_plan, command_why, command_runs, command_show,
-	command_logs, command_output, command_invalidate, command_lint, command_types, command_help;
+extern const struct command command_run, command_resume, command_plan, command_why, command_runs,
+	command_show, command_logs, command_output, command_invalidate, command_lint, command_types,
+	command_help;
 
 const struct command *const commands[] = {
 	&command_run,

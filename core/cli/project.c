@@ -66,8 +66,8 @@ static const char *builtin_path(struct cli *cli)
 	const char *path = PAWL_PLUGIN_DIR;
 	if (fs_read_link(AT_FDCWD, "/proc/self/exe", &target, NULL)) {
 		char *slash = strrchr(buf_cstr(&target), '/');
-		const char *beside =
-			arena_printf(&cli->arena, "%.*s/../lib/pawl/plugins", (int)(slash - target.ptr), target.ptr);
+		const char *beside = arena_printf(&cli->arena, "%.*s/../lib/pawl/plugins",
+			(int)(slash - target.ptr), target.ptr);
 		char *real = realpath(beside, NULL);
 		if (real)
 			path = arena_printf(&cli->arena, "%s", real);
@@ -82,8 +82,10 @@ struct types *cli_types(struct cli *cli)
 	if (cli->types)
 		return cli->types;
 	const char *home = getenv("HOME");
-	const char *data = home ? arena_printf(&cli->arena, "%s/.local/lib/pawl/plugins", home) : NULL;
-	const char *trust = home ? arena_printf(&cli->arena, "%s/.config/pawl/trusted-plugins", home) : NULL;
+	const char *data =
+		home ? arena_printf(&cli->arena, "%s/.local/lib/pawl/plugins", home) : NULL;
+	const char *trust =
+		home ? arena_printf(&cli->arena, "%s/.config/pawl/trusted-plugins", home) : NULL;
 	struct types_options options = {.paths = cli->plugin_paths,
 		.env_path = getenv("PAWL_PLUGIN_PATH"),
 		.home_path = data,
@@ -102,7 +104,8 @@ struct store *cli_store(struct cli *cli, enum store_mode mode, int *exit_code)
 	if (err_is_set(&err)) {
 		*exit_code = talk_fail(cli, &err);
 		if (store)
-			*exit_code = EXIT_DONE; /* it was a warning: a damaged store was set aside */
+			*exit_code =
+				EXIT_DONE; /* it was a warning: a damaged store was set aside */
 	} else if (!store) {
 		err_set(&err, "E-RUN-NONE", "nothing has run yet in %s", cli->project);
 		err_help(&err, "run a workflow first: pawl run NAME");
@@ -188,7 +191,8 @@ char *cli_find_workflow(struct cli *cli, const char *name)
 		if (near.len)
 			err_help(&err, "did you mean `%.*s`?", STR_ARG(near));
 		else
-			err_help(&err, "put it into %s/.pawl/workflows/%s.yaml, or name a file: pawl run path/to/file.yaml",
+			err_help(&err,
+				"put it into %s/.pawl/workflows/%s.yaml, or name a file: pawl run path/to/file.yaml",
 				cli_project(cli), name);
 		talk_fail(cli, &err);
 	}
@@ -234,7 +238,8 @@ struct workflow *cli_load_file(struct cli *cli, const char *path)
 	diags_sort(&diags);
 	talk_diags(cli, &diags);
 	if (diags.errors) {
-		talk_note(cli, "%zu error%s in %s; nothing was run", diags.errors, diags.errors == 1 ? "" : "s", file);
+		talk_note(cli, "%zu error%s in %s; nothing was run", diags.errors,
+			diags.errors == 1 ? "" : "s", file);
 		workflow_destroy(workflow);
 		workflow = NULL;
 	}
@@ -284,7 +289,8 @@ bool cli_parse_run(struct cli *cli, struct store *store, const char *text, int64
 	}
 	struct err err = {0};
 	err_set(&err, "E-USAGE", "\"%s\" is not a run", text);
-	err_help(&err, "a run is a number or `last`, a node of it RUN/NODE; `pawl runs` lists them");
+	err_help(
+		&err, "a run is a number or `last`, a node of it RUN/NODE; `pawl runs` lists them");
 	talk_fail(cli, &err);
 	return false;
 }
@@ -320,7 +326,8 @@ bool cli_select(struct cli *cli, const struct workflow *workflow, const char *se
 		for (uint32_t i = 0; i < workflow->node_count; i++)
 			ids[i] = workflow->nodes[i].id;
 		str near = str_nearest(id, ids, workflow->node_count);
-		err_set(&err, "E-NODE-UNKNOWN", "workflow %.*s has no node `%.*s`", STR_ARG(workflow->name), STR_ARG(id));
+		err_set(&err, "E-NODE-UNKNOWN", "workflow %.*s has no node `%.*s`",
+			STR_ARG(workflow->name), STR_ARG(id));
 		if (near.len)
 			err_help(&err, "did you mean `%.*s`?", STR_ARG(near));
 		talk_fail(cli, &err);

@@ -11,7 +11,8 @@
 
 const char *talk_color(const struct cli *cli, bool err, enum color color)
 {
-	static const char *const codes[] = {"\033[0m", "\033[31m", "\033[32m", "\033[33m", "\033[34m", "\033[2m", "\033[1m"};
+	static const char *const codes[] = {
+		"\033[0m", "\033[31m", "\033[32m", "\033[33m", "\033[34m", "\033[2m", "\033[1m"};
 	bool on = err ? cli->has_color_err : cli->has_color_out;
 	return on ? codes[color] : "";
 }
@@ -20,7 +21,8 @@ const char *talk_color(const struct cli *cli, bool err, enum color color)
 static void add_source(struct cli *cli, struct buf *out, const struct place *at)
 {
 	struct buf text = {0};
-	if (!at->file || !at->line || !fs_read_file(AT_FDCWD, at->file, (size_t)64 << 20, &text, NULL)) {
+	if (!at->file || !at->line ||
+		!fs_read_file(AT_FDCWD, at->file, (size_t)64 << 20, &text, NULL)) {
 		buf_finish(&text);
 		return;
 	}
@@ -57,12 +59,13 @@ static void add_err(struct cli *cli, struct buf *out, const struct err *err)
 	const char *color = talk_color(cli, true, err->is_warning ? COLOR_YELLOW : COLOR_RED);
 	const char *bold = talk_color(cli, true, COLOR_BOLD);
 	const char *off = talk_color(cli, true, COLOR_NONE);
-	buf_printf(out, "%s%s[%s]%s%s: ", color, err->is_warning ? "warning" : "error", err->code ? err->code : "E-BUG", off,
-		bold);
+	buf_printf(out, "%s%s[%s]%s%s: ", color, err->is_warning ? "warning" : "error",
+		err->code ? err->code : "E-BUG", off, bold);
 	buf_add_visible(out, str_of(err->message));
 	buf_printf(out, "%s\n", off);
 	if (err->at.file && err->at.line) {
-		buf_printf(out, "  --> %s:%u:%u\n", err->at.file, err->at.line, err->at.col ? err->at.col : 1);
+		buf_printf(out, "  --> %s:%u:%u\n", err->at.file, err->at.line,
+			err->at.col ? err->at.col : 1);
 		add_source(cli, out, &err->at);
 	}
 	if (err->help) {
@@ -97,7 +100,8 @@ void talk_diags(struct cli *cli, const struct diags *diags)
 
 int talk_fail(struct cli *cli, struct err *err)
 {
-	static const char *const system[] = {"E-STORE-", "E-FS-", "E-LOOP-", "E-SYS-", "E-SPAWN-SYSTEM"};
+	static const char *const system[] = {
+		"E-STORE-", "E-FS-", "E-LOOP-", "E-SYS-", "E-SPAWN-SYSTEM"};
 	int code = EXIT_USAGE;
 	for (size_t i = 0; err->code && i < sizeof(system) / sizeof(system[0]); i++) {
 		if (str_starts(str_of(err->code), str_of(system[i])))
@@ -184,7 +188,8 @@ void table_print(struct cli *cli, struct table *table)
 		size_t column = i % table->columns;
 		bool is_last = column + 1 == table->columns;
 		buf_add(&out, table->cells.ptr[i]);
-		for (size_t pad = utf8_width(table->cells.ptr[i]); !is_last && pad < widths[column] + 2; pad++)
+		for (size_t pad = utf8_width(table->cells.ptr[i]);
+			!is_last && pad < widths[column] + 2; pad++)
 			buf_add_char(&out, ' ');
 		if (is_last) {
 			while (out.len && out.ptr[out.len - 1] == ' ')

@@ -32,12 +32,14 @@ struct bind_fix {
 };
 
 struct bind_result {
-	struct buf text;  /* the body to hand to the interpreter */
+	struct buf text; /* the body to hand to the interpreter */
 	VEC(struct bind_slot) slots;
 	VEC(struct bind_fix) fixes;
-	VEC(str) words; /* literal words that may name files (bash: every literal word that is no output target) */
+	VEC(str)
+	words; /* literal words that may name files (bash: every literal word that is no output target) */
 	VEC(str) writes; /* literal targets of output redirections */
-	VEC(str) commands; /* literal words in command position that are no function of the body, no builtin, no keyword */
+	VEC(str)
+	commands; /* literal words in command position that are no function of the body, no builtin, no keyword */
 	struct arena arena; /* of the strs above that are not bytes of the body */
 };
 
@@ -58,14 +60,15 @@ struct bind_language {
 	/* Appends to *result, whose strs borrow from `body`; problems to *diags with places counted from `origin`: line and
 	 * column of the body's first byte, lines of the body being lines of the file when `origin.line` is set (else the places
 	 * are counted in the body).  False when there was an error (warnings don't count). */
-	bool (*bind)(str body, const struct bind_names *names, struct place origin, struct bind_result *result,
-		struct diags *diags);
+	bool (*bind)(str body, const struct bind_names *names, struct place origin,
+		struct bind_result *result, struct diags *diags);
 	/* How values too large for the environment reach the body: appends code that makes slots[i], wherever large[i], from the
 	 * file dir/VARIABLE (the exact bytes).  NULL: it needs none (see `marked`).
 	 *
 	 * bash: a file of its own that the host names in BASH_ENV.  It unsets BASH_ENV first, so that no shell further down reads
 	 * it again, and leaves the variables unexported: an exported one would make every exec of the body fail with E2BIG. */
-	void (*prelude)(struct buf *out, const struct bind_slot *slots, const bool *large, size_t count, str dir);
+	void (*prelude)(struct buf *out, const struct bind_slot *slots, const bool *large,
+		size_t count, str dir);
 	/* Set (js, python) where the text itself reads every value by this protocol and `prelude` is NULL: the variable holds "="
 	 * and the payload (bind_payload), or "@" and the absolute path of a file with the payload.  A file is a must for payloads
 	 * of more than BIND_LARGE bytes, with a NUL, or of invalid UTF-8 (deno refuses such variables); it is read when the

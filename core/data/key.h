@@ -30,7 +30,7 @@ void key_finish(struct key *key);
 
 /* One element, read back. */
 struct key_part {
-	char tag;  /* 't' text, 'n' number, 'd' digest, 'a' absent, '(' begin of a list, ')' its end */
+	char tag; /* 't' text, 'n' number, 'd' digest, 'a' absent, '(' begin of a list, ')' its end */
 	str label; /* labels of enclosing lists joined with '/': "env/LANG" */
 	str value;
 };
@@ -58,6 +58,7 @@ struct key_changes {
 	struct key_change *ptr;
 	size_t len;
 };
-struct key_changes key_diff(struct arena *arena, const struct key_parts *then, const struct key_parts *now);
+struct key_changes key_diff(
+	struct arena *arena, const struct key_parts *then, const struct key_parts *now);
 
 #endif

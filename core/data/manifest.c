@@ -62,7 +62,8 @@ static bool take_text(str *rest, str *text)
 {
 	size_t colon = str_find_char(*rest, ':', 0);
 	uint64_t len = 0;
-	if (!rest->len || rest->ptr[0] != ' ' || colon == SIZE_MAX || !str_to_u64(str_slice(*rest, 1, colon), &len))
+	if (!rest->len || rest->ptr[0] != ' ' || colon == SIZE_MAX ||
+		!str_to_u64(str_slice(*rest, 1, colon), &len))
 		return false;
 	*rest = str_slice(*rest, colon + 1, rest->len);
 	if (len > rest->len)
@@ -111,8 +112,9 @@ static bool parse_line(str *rest, struct artifact *a)
 	a->kind = (enum artifact_kind)word.ptr[0];
 	if (a->kind != ARTIFACT_LINK && !take_mode(rest, &a->mode))
 		return false;
-	if (a->kind == ARTIFACT_FILE && (!take_word(rest, &word) || !str_to_u64(word, &a->size) ||
-						!take_word(rest, &word) || !digest_parse(word, &a->digest)))
+	if (a->kind == ARTIFACT_FILE &&
+		(!take_word(rest, &word) || !str_to_u64(word, &a->size) ||
+			!take_word(rest, &word) || !digest_parse(word, &a->digest)))
 		return false;
 	if (a->kind == ARTIFACT_LINK && !take_text(rest, &a->target))
 		return false;

@@ -15,8 +15,8 @@ enum ref_kind { REF_OUTPUT, REF_STATE, REF_INPUT, REF_LOOP_PREV, REF_VARIABLE };
 
 struct ref {
 	enum ref_kind kind;
-	str name;     /* node id, input name or variable name; part of the text */
-	str path;     /* "a.b.0" behind .output, or empty */
+	str name; /* node id, input name or variable name; part of the text */
+	str path; /* "a.b.0" behind .output, or empty */
 	size_t start; /* bytes [start, end) of the text, from the '$' (or the backslash, if escaped) on */
 	size_t end;
 	bool escaped; /* \$...: literal, nothing to resolve */

@@ -14,7 +14,8 @@ bool fact_eq(const struct fact *a, const struct fact *b)
 		return false;
 	if (a->kind == FACT_ABSENT)
 		return true;
-	return digest_eq(&a->digest, &b->digest) && (a->kind != FACT_TOOL || str_eq(a->real, b->real));
+	return digest_eq(&a->digest, &b->digest) &&
+	       (a->kind != FACT_TOOL || str_eq(a->real, b->real));
 }
 
 static bool is_path_state(enum fact_kind kind)
@@ -78,7 +79,8 @@ static bool take_text(str *rest, str *text)
 {
 	size_t colon = str_find_char(*rest, ':', 0);
 	uint64_t len = 0;
-	if (!take_char(rest, ' ') || colon == SIZE_MAX || !str_to_u64(str_slice(*rest, 0, colon - 1), &len))
+	if (!take_char(rest, ' ') || colon == SIZE_MAX ||
+		!str_to_u64(str_slice(*rest, 0, colon - 1), &len))
 		return false;
 	*rest = str_slice(*rest, colon, rest->len);
 	if (len > rest->len)
@@ -112,15 +114,17 @@ static bool parse_fact(str *rest, struct fact *fact)
 	fact->kind = (enum fact_kind)kind;
 	if (fact->kind == FACT_TOOL && !take_text(rest, &fact->real))
 		return false;
-	if (fact->kind != FACT_ABSENT &&
-		(!take_char(rest, ' ') || !take_word(rest, &word) || !digest_parse(word, &fact->digest)))
+	if (fact->kind != FACT_ABSENT && (!take_char(rest, ' ') || !take_word(rest, &word) ||
+						 !digest_parse(word, &fact->digest)))
 		return false;
 	if (fact->kind == FACT_FILE) {
-		if (!take_char(rest, ' ') || !take_word(rest, &word) || (!str_is(word, "x") && !str_is(word, "-")))
+		if (!take_char(rest, ' ') || !take_word(rest, &word) ||
+			(!str_is(word, "x") && !str_is(word, "-")))
 			return false;
 		fact->mode = str_is(word, "x");
 	}
-	if (fact->kind == FACT_WROTE && (!take_char(rest, ' ') || !take_word(rest, &word) || !take_octal(word, &fact->mode)))
+	if (fact->kind == FACT_WROTE && (!take_char(rest, ' ') || !take_word(rest, &word) ||
+						!take_octal(word, &fact->mode)))
 		return false;
 	return take_char(rest, '\n');
 }

@@ -13,6 +13,7 @@
 
 /* The tree (strings copied into `arena`), or NULL with at least one error in *diags (E-YAML-*), whose places name `file`
  * (borrowed).  Goes on after errors that leave the structure readable, e.g. duplicate keys, to report all of them. */
-const struct value *yaml_parse(struct arena *arena, str text, const char *file, struct diags *diags);
+const struct value *yaml_parse(
+	struct arena *arena, str text, const char *file, struct diags *diags);
 
 #endif

@@ -16,12 +16,13 @@ struct seen {
 	int64_t mtime_ns;
 	int64_t ctime_ns;
 	uint32_t mode;
-	uint64_t found_at; /* value of engine->overlap when it was found without a certain owner; 0: owned */
+	uint64_t
+		found_at; /* value of engine->overlap when it was found without a certain owner; 0: owned */
 };
 
 struct artifact_watch {
 	struct arena arena;
-	struct map known; /* path -> struct seen * */
+	struct map known;  /* path -> struct seen * */
 	uint64_t doubt_at; /* the newest found_at */
 	str doubt_path;
 };
@@ -42,7 +43,8 @@ void artifact_watch_destroy(struct artifact_watch *watch)
 
 static int root_fd(const struct engine *engine, enum artifact_root root)
 {
-	return root == ROOT_PROJECT ? store_project_fd(engine->store) : store_state_fd(engine->store);
+	return root == ROOT_PROJECT ? store_project_fd(engine->store)
+	                            : store_state_fd(engine->store);
 }
 
 /* The path of an artifact beneath root_fd(). */
@@ -50,7 +52,8 @@ static const char *full_path(struct attempt *attempt, enum artifact_root root, s
 {
 	if (root == ROOT_PROJECT)
 		return arena_str(&attempt->arena, path).ptr;
-	return arena_printf(&attempt->arena, "%s/%.*s", attempt->engine->artifacts_rel, STR_ARG(path));
+	return arena_printf(
+		&attempt->arena, "%s/%.*s", attempt->engine->artifacts_rel, STR_ARG(path));
 }
 
 static bool is_same(const struct seen *seen, const struct fs_stat *st)
@@ -110,8 +113,8 @@ static bool has_entry(const struct capture *c, enum artifact_root root, str path
 	return false;
 }
 
-static bool add_entry(
-	struct capture *c, enum artifact_root root, str path, const struct fs_entry *entry, struct err *err)
+static bool add_entry(struct capture *c, enum artifact_root root, str path,
+	const struct fs_entry *entry, struct err *err)
 {
 	struct engine *engine = c->attempt->engine;
 	path = arena_str(&c->attempt->arena, path);
@@ -131,11 +134,12 @@ static bool add_entry(
 		artifact.kind = ARTIFACT_DIR;
 	} else if (S_ISREG(entry->stat.mode)) {
 		const char *full = full_path(c->attempt, root, path);
-		if (!cas_put_file(engine->store, root_fd(engine, root), full, &artifact.digest, &artifact.size, err))
+		if (!cas_put_file(engine->store, root_fd(engine, root), full, &artifact.digest,
+			    &artifact.size, err))
 			return false;
 	} else {
-		return err_set(err, "E-ARTIFACT-KIND", "%.*s is a device, pipe or socket, which can't be kept",
-			STR_ARG(path));
+		return err_set(err, "E-ARTIFACT-KIND",
+			"%.*s is a device, pipe or socket, which can't be kept", STR_ARG(path));
 	}
 	*vec_push(&c->manifest.list) = artifact;
 	return true;
@@ -153,7 +157,8 @@ static bool is_empty_dir(const struct fs_list *list, size_t i)
 }
 
 /* Everything below a directory; only files, links and directories that hold nothing need saying. */
-static bool add_tree(struct capture *c, enum artifact_root root, str base, struct fs_list *list, struct err *err)
+static bool add_tree(
+	struct capture *c, enum artifact_root root, str base, struct fs_list *list, struct err *err)
 {
 	bool ok = true;
 	struct buf path = {0};
@@ -184,12 +189,15 @@ static str strip_root(str path, enum artifact_root *root)
 
 static bool missing(struct attempt *attempt, str declared, struct err *err)
 {
-	err_set(err, "E-WRITES-MISSING", "it ended well but did not write `%.*s`, which `writes` names", STR_ARG(declared));
-	err_help(err, "write the file, or take it out of `writes` of `%.*s`", STR_ARG(attempt->unit->node->id));
+	err_set(err, "E-WRITES-MISSING",
+		"it ended well but did not write `%.*s`, which `writes` names", STR_ARG(declared));
+	err_help(err, "write the file, or take it out of `writes` of `%.*s`",
+		STR_ARG(attempt->unit->node->id));
 	return false;
 }
 
-static bool add_one_declared(struct capture *c, enum artifact_root root, str path, str declared, struct err *err)
+static bool add_one_declared(
+	struct capture *c, enum artifact_root root, str path, str declared, struct err *err)
 {
 	struct engine *engine = c->attempt->engine;
 	struct fs_entry entry = {0};
@@ -200,7 +208,8 @@ static bool add_one_declared(struct capture *c, enum artifact_root root, str pat
 	if (found == FS_ABSENT)
 		return missing(c->attempt, declared, err);
 	if (ok && S_ISDIR(entry.stat.mode)) {
-		ok = fs_list_tree(root_fd(engine, root), full, NULL, &list, err) && add_tree(c, root, path, &list, err);
+		ok = fs_list_tree(root_fd(engine, root), full, NULL, &list, err) &&
+		     add_tree(c, root, path, &list, err);
 		if (ok && !list.len && path.len)
 			ok = add_entry(c, root, path, &entry, err);
 		fs_list_finish(&list);
@@ -225,7 +234,8 @@ static bool add_declared(struct capture *c, str declared, struct err *err)
 		bool ok = !path.len || fs_normalize(path, &clean);
 		str inside = path.len ? arena_str(&c->attempt->arena, buf_str(&clean)) : path;
 		buf_finish(&clean);
-		return ok ? add_one_declared(c, root, inside, declared, err) : missing(c->attempt, declared, err);
+		return ok ? add_one_declared(c, root, inside, declared, err)
+		          : missing(c->attempt, declared, err);
 	}
 	struct fs_list list = {0};
 	const char *pattern = full_path(c->attempt, root, path);
@@ -246,8 +256,8 @@ static bool is_named(const struct attempt *attempt, str path)
 		const struct host_fact *fact = &attempt->plugin_facts.list.ptr[i];
 		enum artifact_root root;
 		str inner = strip_root(fact->path, &root);
-		if ((fact->kind == HOST_FACT_OUTPUT || fact->kind == HOST_FACT_WORD) && root == ROOT_ARTIFACTS &&
-			str_eq(inner, path))
+		if ((fact->kind == HOST_FACT_OUTPUT || fact->kind == HOST_FACT_WORD) &&
+			root == ROOT_ARTIFACTS && str_eq(inner, path))
 			return true;
 	}
 	return false;
@@ -269,7 +279,8 @@ static bool add_found(struct capture *c, struct captured *out, struct err *err)
 		if (before && (is_same(before, &entry->stat) || S_ISDIR(entry->stat.mode)))
 			continue;
 		struct seen *seen = note_seen(watch, path, &entry->stat);
-		if (has_entry(c, ROOT_ARTIFACTS, path) || (S_ISDIR(entry->stat.mode) && !is_empty_dir(&list, i)))
+		if (has_entry(c, ROOT_ARTIFACTS, path) ||
+			(S_ISDIR(entry->stat.mode) && !is_empty_dir(&list, i)))
 			continue;
 		if (was_alone || is_named(attempt, path)) {
 			ok = add_entry(c, ROOT_ARTIFACTS, path, entry, err);
@@ -298,14 +309,16 @@ static bool add_named_outputs(struct capture *c, struct err *err)
 		str path = STR("");
 		struct fact fact;
 		struct fs_stat st;
-		if (named->kind != HOST_FACT_OUTPUT || !facts_resolve(&place, &attempt->arena, named->path, &path) ||
+		if (named->kind != HOST_FACT_OUTPUT ||
+			!facts_resolve(&place, &attempt->arena, named->path, &path) ||
 			path.ptr[0] == '/' || has_entry(c, ROOT_PROJECT, path))
 			continue;
 		if (!facts_look(&place, &attempt->arena, path, &fact, err))
 			return false;
 		if (fact.kind != FACT_FILE)
 			continue;
-		if (fs_stat_at(store_project_fd(attempt->engine->store), path.ptr, &st, err) != FS_FOUND)
+		if (fs_stat_at(store_project_fd(attempt->engine->store), path.ptr, &st, err) !=
+			FS_FOUND)
 			continue;
 		fact.kind = FACT_WROTE;
 		fact.mode = st.mode & 0777;
@@ -314,7 +327,8 @@ static bool add_named_outputs(struct capture *c, struct err *err)
 	return true;
 }
 
-bool artifacts_capture(struct attempt *attempt, struct trace *trace, struct captured *out, struct err *err)
+bool artifacts_capture(
+	struct attempt *attempt, struct trace *trace, struct captured *out, struct err *err)
 {
 	const struct node *node = attempt->unit->node;
 	struct capture c = {.attempt = attempt, .trace = trace};
@@ -348,7 +362,8 @@ static bool is_in_place(struct attempt *attempt, const struct artifact *a)
 		return S_ISDIR(st.mode);
 	if (a->kind == ARTIFACT_LINK) {
 		struct buf target = {0};
-		bool same = S_ISLNK(st.mode) && fs_read_link(fd, path, &target, NULL) && str_eq(buf_str(&target), a->target);
+		bool same = S_ISLNK(st.mode) && fs_read_link(fd, path, &target, NULL) &&
+		            str_eq(buf_str(&target), a->target);
 		buf_finish(&target);
 		return same;
 	}
@@ -358,32 +373,35 @@ static bool is_in_place(struct attempt *attempt, const struct artifact *a)
 	struct fact fact;
 	attempt_fact_place(attempt, &place);
 	if (a->root == ROOT_PROJECT)
-		return facts_look(&place, &attempt->arena, a->path, &fact, NULL) && fact.kind == FACT_FILE &&
-		       digest_eq(&fact.digest, &a->digest);
+		return facts_look(&place, &attempt->arena, a->path, &fact, NULL) &&
+		       fact.kind == FACT_FILE && digest_eq(&fact.digest, &a->digest);
 	const char *absolute = arena_printf(
 		&attempt->arena, "%s/%.*s", attempt->engine->artifacts_dir, STR_ARG(a->path));
-	return facts_look(&place, &attempt->arena, str_of(absolute), &fact, NULL) && fact.kind == FACT_FILE &&
-	       digest_eq(&fact.digest, &a->digest);
+	return facts_look(&place, &attempt->arena, str_of(absolute), &fact, NULL) &&
+	       fact.kind == FACT_FILE && digest_eq(&fact.digest, &a->digest);
 }
 
-static bool load_manifest(
-	struct attempt *attempt, const struct digest *digest, struct manifest *manifest, struct err *err)
+static bool load_manifest(struct attempt *attempt, const struct digest *digest,
+	struct manifest *manifest, struct err *err)
 {
 	struct buf text = {0};
 	bool ok = cas_get(attempt->engine->store, digest, &text, err);
 	str kept = ok ? arena_str(&attempt->arena, buf_str(&text)) : STR("");
 	buf_finish(&text);
-	return ok && (manifest_parse(kept, manifest) ||
-			     err_set(err, "E-STORE-BLOB", "a stored list of artifacts can't be read"));
+	return ok &&
+	       (manifest_parse(kept, manifest) ||
+		       err_set(err, "E-STORE-BLOB", "a stored list of artifacts can't be read"));
 }
 
-void artifacts_check(struct attempt *attempt, const struct trace *trace, struct candidate *candidate)
+void artifacts_check(
+	struct attempt *attempt, const struct trace *trace, struct candidate *candidate)
 {
 	struct manifest manifest = {0};
 	struct fact_place place;
 	struct fact now;
 	attempt_fact_place(attempt, &place);
-	if (candidate->row->has_manifest && !load_manifest(attempt, &candidate->row->manifest, &manifest, NULL))
+	if (candidate->row->has_manifest &&
+		!load_manifest(attempt, &candidate->row->manifest, &manifest, NULL))
 		candidate->is_damaged = true;
 	for (size_t i = 0; i < manifest.list.len; i++) {
 		const struct artifact *a = &manifest.list.ptr[i];
@@ -395,7 +413,8 @@ void artifacts_check(struct attempt *attempt, const struct trace *trace, struct 
 		const struct fact *fact = &trace->facts.ptr[i];
 		if (fact->kind != FACT_WROTE)
 			continue;
-		if (!facts_look(&place, &attempt->arena, fact->path, &now, NULL) || now.kind != FACT_FILE)
+		if (!facts_look(&place, &attempt->arena, fact->path, &now, NULL) ||
+			now.kind != FACT_FILE)
 			candidate->output_gone = arena_str(&attempt->arena, fact->path);
 		else if (!digest_eq(&now.digest, &fact->digest))
 			candidate->output_other = arena_str(&attempt->arena, fact->path);
@@ -420,7 +439,8 @@ static bool restore_one(struct attempt *attempt, const struct artifact *a, struc
 	return cas_restore(attempt->engine->store, &a->digest, fd, path, a->mode, err);
 }
 
-bool artifacts_restore(struct attempt *attempt, const struct result_row *row, size_t *restored, struct err *err)
+bool artifacts_restore(
+	struct attempt *attempt, const struct result_row *row, size_t *restored, struct err *err)
 {
 	struct manifest manifest = {0};
 	*restored = 0;

@@ -30,12 +30,15 @@ struct captured {
 	bool has_manifest;
 	str doubt;
 };
-bool artifacts_capture(struct attempt *attempt, struct trace *trace, struct captured *out, struct err *err);
+bool artifacts_capture(
+	struct attempt *attempt, struct trace *trace, struct captured *out, struct err *err);
 
 /* Before a reuse: sets output_gone, output_other or is_damaged where what the result left can be neither found nor restored. */
-void artifacts_check(struct attempt *attempt, const struct trace *trace, struct candidate *candidate);
+void artifacts_check(
+	struct attempt *attempt, const struct trace *trace, struct candidate *candidate);
 
 /* Puts back whatever is gone or differs.  *restored counts files. */
-bool artifacts_restore(struct attempt *attempt, const struct result_row *row, size_t *restored, struct err *err);
+bool artifacts_restore(
+	struct attempt *attempt, const struct result_row *row, size_t *restored, struct err *err);
 
 #endif

@@ -34,7 +34,8 @@ static void add_head(struct report *r)
 	str_line(&error, &first);
 	size_t colon = str_find(first, STR(": "), 0);
 	str said = colon == SIZE_MAX ? first : str_slice(first, colon + 2, first.len);
-	buf_printf(r->out, "%s✗ %.*s failed%s (", paint(r, "\033[31m"), STR_ARG(r->node->id), paint(r, "\033[0m"));
+	buf_printf(r->out, "%s✗ %.*s failed%s (", paint(r, "\033[31m"), STR_ARG(r->node->id),
+		paint(r, "\033[0m"));
 	buf_add_visible(r->out, said);
 	buf_printf(r->out, ")%s%s:%u\n", " · ", r->workflow->file, r->node->at.line);
 	while (str_line(&error, &first)) {
@@ -49,7 +50,8 @@ static void add_tail(struct report *r)
 {
 	struct digest digest;
 	struct buf text = {0};
-	if (!r->row.log.len || !digest_parse(r->row.log, &digest) || !cas_get(r->store, &digest, &text, NULL)) {
+	if (!r->row.log.len || !digest_parse(r->row.log, &digest) ||
+		!cas_get(r->store, &digest, &text, NULL)) {
 		buf_finish(&text);
 		return;
 	}
@@ -66,8 +68,9 @@ static void add_tail(struct report *r)
 	str tail = str_slice(all, start, all.len);
 	str line = STR("");
 	if (start)
-		buf_printf(r->out, "    %s… `pawl logs %lld/%.*s` has all of it%s\n", paint(r, "\033[2m"),
-			(long long)r->row.run, STR_ARG(r->node->id), paint(r, "\033[0m"));
+		buf_printf(r->out, "    %s… `pawl logs %lld/%.*s` has all of it%s\n",
+			paint(r, "\033[2m"), (long long)r->row.run, STR_ARG(r->node->id),
+			paint(r, "\033[0m"));
 	while (str_line(&tail, &line)) {
 		buf_add_z(r->out, "    ");
 		buf_add_visible(r->out, line);
@@ -80,7 +83,9 @@ static int64_t number_of(const struct value *map, str name)
 {
 	const struct value *value = value_get(map, name);
 	uint64_t number = 0;
-	return value && value->kind == VALUE_NUMBER && str_to_u64(value->as.text, &number) ? (int64_t)number : 0;
+	return value && value->kind == VALUE_NUMBER && str_to_u64(value->as.text, &number)
+	               ? (int64_t)number
+	               : 0;
 }
 
 static str text_of(const struct value *map, str name)
@@ -98,7 +103,8 @@ static void add_what(struct report *r, const struct result_row *row)
 		manifest_parse(buf_str(&text), &manifest) && manifest.list.len) {
 		const struct artifact *a = &manifest.list.ptr[0];
 		const char *root = a->root == ROOT_ARTIFACTS ? "$ARTIFACTS_DIR/" : "";
-		buf_printf(r->out, "  %s%.*s %llu B", root, STR_ARG(a->path), (unsigned long long)a->size);
+		buf_printf(r->out, "  %s%.*s %llu B", root, STR_ARG(a->path),
+			(unsigned long long)a->size);
 		if (manifest.list.len > 1)
 			buf_printf(r->out, " and %zu more", manifest.list.len - 1);
 	} else {
@@ -113,12 +119,15 @@ static void add_reused_input(struct report *r, const struct value *input)
 	struct result_row row = {0};
 	bool found = false;
 	str name = text_of(input, STR("node"));
-	buf_printf(r->out, "    %.*s  from run %lld", STR_ARG(name), (long long)number_of(input, STR("origin")));
-	if (results_get(r->store, &r->arena, number_of(input, STR("result")), &row, &found, NULL) && found) {
+	buf_printf(r->out, "    %.*s  from run %lld", STR_ARG(name),
+		(long long)number_of(input, STR("origin")));
+	if (results_get(r->store, &r->arena, number_of(input, STR("result")), &row, &found, NULL) &&
+		found) {
 		results_history(r->store, &row, NULL);
 		buf_add_z(r->out, ", ");
 		clock_add_age(r->out, clock_wall_ms() - row.made_ms);
-		buf_printf(r->out, ", reused %lld time%s, ", (long long)row.times_reused, row.times_reused == 1 ? "" : "s");
+		buf_printf(r->out, ", reused %lld time%s, ", (long long)row.times_reused,
+			row.times_reused == 1 ? "" : "s");
 		const struct node *made_by = workflow_find(r->workflow, name);
 		if (made_by)
 			contract_describe(made_by, r->out);
@@ -138,7 +147,8 @@ static void add_inputs(struct report *r)
 		count += str_is(text_of(&inputs->as.list.items[i], STR("state")), "reused");
 	if (!count) {
 		if (inputs->as.list.count)
-			buf_printf(r->out, "  nothing that it consumed was reused: all of it was made in this run\n");
+			buf_printf(r->out,
+				"  nothing that it consumed was reused: all of it was made in this run\n");
 		return;
 	}
 	buf_printf(r->out, "  it consumed %zu reused result%s:\n", count, count == 1 ? "" : "s");
@@ -150,8 +160,9 @@ static void add_inputs(struct report *r)
 		str name = text_of(input, STR("node"));
 		buf_printf(&names, " %.*s", STR_ARG(name));
 	}
-	buf_printf(r->out, "  if %s bad:   %spawl invalidate %lld%s%s\n", count == 1 ? "that output is" : "one of them is",
-		paint(r, "\033[1m"), (long long)r->row.run, buf_cstr(&names), paint(r, "\033[0m"));
+	buf_printf(r->out, "  if %s bad:   %spawl invalidate %lld%s%s\n",
+		count == 1 ? "that output is" : "one of them is", paint(r, "\033[1m"),
+		(long long)r->row.run, buf_cstr(&names), paint(r, "\033[0m"));
 	buf_finish(&names);
 }
 
@@ -159,19 +170,24 @@ static void add_repetition(struct report *r)
 {
 	int64_t count = 0;
 	if (!r->row.key.len ||
-		!nodes_failures(r->store, r->workflow->name, r->node->id, r->row.key, &count, NULL) || count < 2)
+		!nodes_failures(
+			r->store, r->workflow->name, r->node->id, r->row.key, &count, NULL) ||
+		count < 2)
 		return;
 	static const char *const endings[] = {"th", "st", "nd", "rd"};
 	int64_t last = count % 10;
-	const char *ending = (count % 100 >= 11 && count % 100 <= 13) || last > 3 ? "th" : endings[last];
-	buf_printf(r->out, "  %lld%s identical failure: nothing that `%.*s` depends on has changed between them\n",
+	const char *ending =
+		(count % 100 >= 11 && count % 100 <= 13) || last > 3 ? "th" : endings[last];
+	buf_printf(r->out,
+		"  %lld%s identical failure: nothing that `%.*s` depends on has changed between them\n",
 		(long long)count, ending, STR_ARG(r->node->id));
 }
 
-void blame_write(struct buf *out, struct store *store, const struct workflow *workflow, int64_t run, const struct node *node,
-	bool color)
+void blame_write(struct buf *out, struct store *store, const struct workflow *workflow, int64_t run,
+	const struct node *node, bool color)
 {
-	struct report r = {.out = out, .store = store, .workflow = workflow, .node = node, .color = color};
+	struct report r = {
+		.out = out, .store = store, .workflow = workflow, .node = node, .color = color};
 	bool found = false;
 	if (nodes_get(store, &r.arena, run, node->id, &r.row, &found, NULL) && found) {
 		add_head(&r);

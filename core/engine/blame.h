@@ -10,7 +10,7 @@
 
 /* Appends the report in lines of text; `color` with ANSI sequences.  `workflow` may be NULL where its file is gone: places and
  * contracts are left out then. */
-void blame_write(struct buf *out, struct store *store, const struct workflow *workflow, int64_t run, const struct node *node,
-	bool color);
+void blame_write(struct buf *out, struct store *store, const struct workflow *workflow, int64_t run,
+	const struct node *node, bool color);
 
 #endif

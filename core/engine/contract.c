@@ -12,10 +12,11 @@ static const size_t largest_file = (size_t)256 << 20;
 
 /* ---- the words of a contract on bytes ---- */
 
-static const str subject_words[] = {STR_INIT("json"), STR_INIT("schema"), STR_INIT("not_empty"), STR_INIT("min_bytes"),
-	STR_INIT("max_bytes"), STR_INIT("matches"), STR_INIT("not_matches")};
+static const str subject_words[] = {STR_INIT("json"), STR_INIT("schema"), STR_INIT("not_empty"),
+	STR_INIT("min_bytes"), STR_INIT("max_bytes"), STR_INIT("matches"), STR_INIT("not_matches")};
 
-static void check_word(const struct value_member *m, const char *file, struct arena *arena, struct diags *diags)
+static void check_word(
+	const struct value_member *m, const char *file, struct arena *arena, struct diags *diags)
 {
 	struct place at = value_place(&m->value, file);
 	uint64_t number = 0;
@@ -23,36 +24,40 @@ static void check_word(const struct value_member *m, const char *file, struct ar
 	struct err err = {0};
 	if (str_is(m->key, "json") || str_is(m->key, "not_empty")) {
 		if (m->value.kind != VALUE_BOOL)
-			diags_error(diags, at, "E-ENSURE-TYPE", "`%.*s` is %s, not true or false", STR_ARG(m->key),
-				value_kind_name(m->value.kind));
+			diags_error(diags, at, "E-ENSURE-TYPE", "`%.*s` is %s, not true or false",
+				STR_ARG(m->key), value_kind_name(m->value.kind));
 	} else if (str_is(m->key, "schema")) {
 		schema_compile(arena, &m->value, file, diags);
 	} else if (str_is(m->key, "min_bytes") || str_is(m->key, "max_bytes")) {
 		if (m->value.kind != VALUE_NUMBER || !str_to_u64(m->value.as.text, &number))
-			diags_error(diags, at, "E-ENSURE-TYPE", "`%.*s` is not a whole number", STR_ARG(m->key));
+			diags_error(diags, at, "E-ENSURE-TYPE", "`%.*s` is not a whole number",
+				STR_ARG(m->key));
 	} else if (str_is(m->key, "matches") || str_is(m->key, "not_matches")) {
 		if (m->value.kind != VALUE_STRING)
-			diags_error(diags, at, "E-ENSURE-TYPE", "`%.*s` is %s, not a pattern", STR_ARG(m->key),
-				value_kind_name(m->value.kind));
+			diags_error(diags, at, "E-ENSURE-TYPE", "`%.*s` is %s, not a pattern",
+				STR_ARG(m->key), value_kind_name(m->value.kind));
 		else if (!schema_regex(m->value.as.text, STR(""), &matched, &err))
 			err_at(&err, at), diags_take(diags, &err);
 	} else {
 		struct place key_at = {file, m->line, m->col, (uint32_t)m->key.len};
 		size_t count = sizeof(subject_words) / sizeof(subject_words[0]);
 		str near = str_nearest(m->key, subject_words, count);
-		struct err *e = diags_error(
-			diags, key_at, "E-ENSURE-UNKNOWN", "a contract knows no `%.*s`", STR_ARG(m->key));
+		struct err *e = diags_error(diags, key_at, "E-ENSURE-UNKNOWN",
+			"a contract knows no `%.*s`", STR_ARG(m->key));
 		if (near.len)
 			err_help(e, "did you mean `%.*s`?", STR_ARG(near));
 		else
-			err_help(e, "it knows json, schema, not_empty, min_bytes, max_bytes, matches and not_matches");
+			err_help(e,
+				"it knows json, schema, not_empty, min_bytes, max_bytes, matches and not_matches");
 	}
 }
 
-static void check_subject(const struct value *spec, const char *file, struct arena *arena, struct diags *diags)
+static void check_subject(
+	const struct value *spec, const char *file, struct arena *arena, struct diags *diags)
 {
 	if (spec->kind != VALUE_MAP) {
-		diags_error(diags, value_place(spec, file), "E-ENSURE-TYPE", "it is %s, not a mapping such as {json: true}",
+		diags_error(diags, value_place(spec, file), "E-ENSURE-TYPE",
+			"it is %s, not a mapping such as {json: true}",
 			value_kind_name(spec->kind));
 		return;
 	}
@@ -60,18 +65,20 @@ static void check_subject(const struct value *spec, const char *file, struct are
 		check_word(&spec->as.map.items[i], file, arena, diags);
 }
 
-static void check_files(const struct value *files, const char *file, struct arena *arena, struct diags *diags)
+static void check_files(
+	const struct value *files, const char *file, struct arena *arena, struct diags *diags)
 {
 	if (files->kind != VALUE_MAP) {
-		diags_error(diags, value_place(files, file), "E-ENSURE-TYPE", "`files` is %s, not a mapping of paths",
-			value_kind_name(files->kind));
+		diags_error(diags, value_place(files, file), "E-ENSURE-TYPE",
+			"`files` is %s, not a mapping of paths", value_kind_name(files->kind));
 		return;
 	}
 	for (size_t i = 0; i < files->as.map.count; i++)
 		check_subject(&files->as.map.items[i].value, file, arena, diags);
 }
 
-bool contract_check_spec(const struct node *node, const char *file, struct arena *arena, struct diags *diags)
+bool contract_check_spec(
+	const struct node *node, const char *file, struct arena *arena, struct diags *diags)
 {
 	static const str parts[] = {STR_INIT("output"), STR_INIT("files"), STR_INIT("run")};
 	size_t before = diags->errors;
@@ -84,12 +91,16 @@ bool contract_check_spec(const struct node *node, const char *file, struct arena
 		} else if (str_is(m->key, "run")) {
 			if (m->value.kind != VALUE_STRING)
 				diags_error(diags, value_place(&m->value, file), "E-ENSURE-TYPE",
-					"`run` is %s, not a command", value_kind_name(m->value.kind));
+					"`run` is %s, not a command",
+					value_kind_name(m->value.kind));
 		} else {
 			struct place at = {file, m->line, m->col, (uint32_t)m->key.len};
 			str near = str_nearest(m->key, parts, 3);
-			err_help(diags_error(diags, at, "E-ENSURE-UNKNOWN", "`ensure` has no `%.*s`", STR_ARG(m->key)),
-				near.len ? "did you mean `%.*s`?" : "it has output, files and run%.*s", STR_ARG(near));
+			err_help(diags_error(diags, at, "E-ENSURE-UNKNOWN",
+					 "`ensure` has no `%.*s`", STR_ARG(m->key)),
+				near.len ? "did you mean `%.*s`?"
+					 : "it has output, files and run%.*s",
+				STR_ARG(near));
 		}
 	}
 	const struct value *format = value_get(node->fields, STR("output_format"));
@@ -161,17 +172,20 @@ static bool meets_word(const struct subject *s, const struct value_member *m, st
 	if (str_is(m->key, "not_empty"))
 		return !m->value.as.boolean || str_trim(s->bytes).len || broken(s, err, "is empty");
 	if (str_is(m->key, "min_bytes"))
-		return s->bytes.len >= number || broken(s, err, "has %zu bytes, at least %llu are promised: %.*s",
-							 s->bytes.len, (unsigned long long)number, STR_ARG(shown));
+		return s->bytes.len >= number ||
+		       broken(s, err, "has %zu bytes, at least %llu are promised: %.*s",
+			       s->bytes.len, (unsigned long long)number, STR_ARG(shown));
 	if (str_is(m->key, "max_bytes"))
-		return s->bytes.len <= number || broken(s, err, "has %zu bytes, at most %llu are promised", s->bytes.len,
-							 (unsigned long long)number);
+		return s->bytes.len <= number ||
+		       broken(s, err, "has %zu bytes, at most %llu are promised", s->bytes.len,
+			       (unsigned long long)number);
 	if (!schema_regex(m->value.as.text, s->bytes, &matched, err))
 		return false;
 	if (str_is(m->key, "matches"))
-		return matched || broken(s, err, "does not match %.*s; it is %.*s", STR_ARG(m->value.as.text), STR_ARG(shown));
-	return !matched || broken(s, err, "matches %.*s, which it must not; it is %.*s", STR_ARG(m->value.as.text),
-				    STR_ARG(shown));
+		return matched || broken(s, err, "does not match %.*s; it is %.*s",
+					  STR_ARG(m->value.as.text), STR_ARG(shown));
+	return !matched || broken(s, err, "matches %.*s, which it must not; it is %.*s",
+				   STR_ARG(m->value.as.text), STR_ARG(shown));
 }
 
 static bool meets(const struct subject *s, const struct value *spec, struct err *err)
@@ -207,11 +221,13 @@ static bool file_meets(struct attempt *attempt, str path, const struct value *sp
 	struct buf bytes = {0};
 	str prefix = STR("$ARTIFACTS_DIR/");
 	bool is_artifact = str_starts(path, prefix);
-	const char *full = is_artifact ? arena_printf(&attempt->arena, "%s/%.*s", engine->artifacts_rel,
-						 STR_ARG(str_slice(path, prefix.len, path.len)))
-				       : arena_str(&attempt->arena, path).ptr;
+	const char *full = is_artifact
+	                           ? arena_printf(&attempt->arena, "%s/%.*s", engine->artifacts_rel,
+					     STR_ARG(str_slice(path, prefix.len, path.len)))
+	                           : arena_str(&attempt->arena, path).ptr;
 	int root = is_artifact ? store_state_fd(engine->store) : store_project_fd(engine->store);
-	struct subject s = {attempt, "E-ENSURE-FILE", arena_printf(&attempt->arena, "%.*s", STR_ARG(path)), STR("")};
+	struct subject s = {attempt, "E-ENSURE-FILE",
+		arena_printf(&attempt->arena, "%.*s", STR_ARG(path)), STR("")};
 	struct err why = {0};
 	if (!fs_read_file(root, full, largest_file, &bytes, &why)) {
 		broken(&s, err, "can't be read: %s", why.message);
@@ -228,7 +244,8 @@ static bool files_meet(struct attempt *attempt, struct err *err)
 {
 	const struct value *files = value_get(attempt->unit->node->ensure, STR("files"));
 	for (size_t i = 0; files && i < files->as.map.count; i++) {
-		if (!file_meets(attempt, files->as.map.items[i].key, &files->as.map.items[i].value, err))
+		if (!file_meets(attempt, files->as.map.items[i].key, &files->as.map.items[i].value,
+			    err))
 			return false;
 	}
 	return true;
@@ -290,12 +307,14 @@ static bool was_met(struct attempt *attempt, int64_t result)
 	str met = STR("");
 	bool found = false;
 	str id = str_of(arena_printf(&attempt->arena, "%lld", (long long)result));
-	return kv_get(attempt->engine->store, &attempt->arena, contract_scope, id, &met, &found, NULL) && found &&
-	       str_eq(met, contract_name(attempt));
+	return kv_get(attempt->engine->store, &attempt->arena, contract_scope, id, &met, &found,
+		       NULL) &&
+	       found && str_eq(met, contract_name(attempt));
 }
 
 /* A file of the contract as the result left it: checked where it stands in the manifest, since it may not be in place. */
-static bool stored_files_meet(struct attempt *attempt, const struct result_row *row, struct err *err)
+static bool stored_files_meet(
+	struct attempt *attempt, const struct result_row *row, struct err *err)
 {
 	const struct value *files = value_get(attempt->unit->node->ensure, STR("files"));
 	struct buf text = {0};
@@ -303,7 +322,8 @@ static bool stored_files_meet(struct attempt *attempt, const struct result_row *
 	bool ok = true;
 	if (!files || !row->has_manifest)
 		return !files || files_meet(attempt, err);
-	ok = cas_get(attempt->engine->store, &row->manifest, &text, err) && manifest_parse(buf_str(&text), &manifest);
+	ok = cas_get(attempt->engine->store, &row->manifest, &text, err) &&
+	     manifest_parse(buf_str(&text), &manifest);
 	for (size_t i = 0; ok && i < files->as.map.count; i++) {
 		str path = files->as.map.items[i].key;
 		str prefix = STR("$ARTIFACTS_DIR/");
@@ -312,7 +332,8 @@ static bool stored_files_meet(struct attempt *attempt, const struct result_row *
 		const struct artifact *found = NULL;
 		for (size_t k = 0; k < manifest.list.len; k++) {
 			const struct artifact *a = &manifest.list.ptr[k];
-			if ((a->root == ROOT_ARTIFACTS) == is_artifact && str_eq(a->path, inner) && a->kind == ARTIFACT_FILE)
+			if ((a->root == ROOT_ARTIFACTS) == is_artifact && str_eq(a->path, inner) &&
+				a->kind == ARTIFACT_FILE)
 				found = a;
 		}
 		if (!found) {
@@ -320,7 +341,8 @@ static bool stored_files_meet(struct attempt *attempt, const struct result_row *
 			continue;
 		}
 		struct buf bytes = {0};
-		struct subject s = {attempt, "E-ENSURE-FILE", arena_str(&attempt->arena, path).ptr, STR("")};
+		struct subject s = {
+			attempt, "E-ENSURE-FILE", arena_str(&attempt->arena, path).ptr, STR("")};
 		ok = cas_get(attempt->engine->store, &found->digest, &bytes, err);
 		s.bytes = buf_str(&bytes);
 		ok = ok && meets(&s, &files->as.map.items[i].value, err);

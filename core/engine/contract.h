@@ -11,7 +11,8 @@ struct node;
 struct diags;
 
 /* At load time: problems of the contract itself (E-ENSURE-*, E-SCHEMA-*), all at once. */
-bool contract_check_spec(const struct node *node, const char *file, struct arena *arena, struct diags *diags);
+bool contract_check_spec(
+	const struct node *node, const char *file, struct arena *arena, struct diags *diags);
 
 /* After the body: false and *err (E-ENSURE-OUTPUT, E-ENSURE-FILE) where what it made breaks the contract.  `ensure.run` is the
  * caller's to run; contract_command() gives it. */

@@ -134,18 +134,27 @@ static str describe_change(struct arena *arena, const struct key_change *change)
 		if (!change->then)
 			return str_of(arena_printf(arena, "now depends on %.*s", STR_ARG(node)));
 		if (!change->now)
-			return str_of(arena_printf(arena, "no longer depends on %.*s", STR_ARG(node)));
-		return str_of(arena_printf(arena, "%.*s of %.*s: %.*s → %.*s", STR_ARG(what), STR_ARG(node),
-			(int)(change->then->tag == 'd' ? 8 : change->then->value.len), change->then->value.ptr,
-			(int)(change->now->tag == 'd' ? 8 : change->now->value.len), change->now->value.ptr));
+			return str_of(
+				arena_printf(arena, "no longer depends on %.*s", STR_ARG(node)));
+		return str_of(arena_printf(arena, "%.*s of %.*s: %.*s → %.*s", STR_ARG(what),
+			STR_ARG(node),
+			(int)(change->then->tag == 'd' ? 8 : change->then->value.len),
+			change->then->value.ptr,
+			(int)(change->now->tag == 'd' ? 8 : change->now->value.len),
+			change->now->value.ptr));
 	}
 	if (str_is(family, "secrets"))
 		return str_of(arena_printf(arena, "the secret %.*s", STR_ARG(rest)));
 	if (str_is(family, "env") || str_is(family, "locale") || str_is(family, "fields"))
 		label = rest;
-	str then = change->then && change->then->tag != 'a' ? decide_quote(arena, change->then->value, limit) : STR("unset");
-	str now = change->now && change->now->tag != 'a' ? decide_quote(arena, change->now->value, limit) : STR("unset");
-	return str_of(arena_printf(arena, "%.*s: %.*s → %.*s", STR_ARG(label), STR_ARG(then), STR_ARG(now)));
+	str then = change->then && change->then->tag != 'a'
+	                   ? decide_quote(arena, change->then->value, limit)
+	                   : STR("unset");
+	str now = change->now && change->now->tag != 'a'
+	                  ? decide_quote(arena, change->now->value, limit)
+	                  : STR("unset");
+	return str_of(arena_printf(
+		arena, "%.*s: %.*s → %.*s", STR_ARG(label), STR_ARG(then), STR_ARG(now)));
 }
 
 /* For a body the whole text says little: the first line that differs does. */
@@ -167,7 +176,8 @@ static str describe_body(struct arena *arena, const struct key_change *change)
 	}
 	str from = decide_quote(arena, str_trim(old_line), 48);
 	str to = decide_quote(arena, str_trim(new_line), 48);
-	return str_of(arena_printf(arena, "line %u: %.*s → %.*s", line, STR_ARG(from), STR_ARG(to)));
+	return str_of(
+		arena_printf(arena, "line %u: %.*s → %.*s", line, STR_ARG(from), STR_ARG(to)));
 }
 
 /* The change whose reason comes first in the order of enum reason. */
@@ -188,20 +198,24 @@ static struct decision say_changed(struct arena *arena, const struct decide_inpu
 	if (!change)
 		return say(arena, REASON_FIELD_CHANGED, "no result for what it is now");
 	enum reason reason = decide_label_reason(change->label);
-	str what = reason == REASON_BODY_CHANGED ? describe_body(arena, change) : describe_change(arena, change);
-	const char *more = in->changes->len > 1 ? arena_printf(arena, " (and %zu more)", in->changes->len - 1) : "";
+	str what = reason == REASON_BODY_CHANGED ? describe_body(arena, change)
+	                                         : describe_change(arena, change);
+	const char *more = in->changes->len > 1
+	                           ? arena_printf(arena, " (and %zu more)", in->changes->len - 1)
+	                           : "";
 	switch (reason) {
 	case REASON_BODY_CHANGED:
-		return say(arena, reason, "its body changed since run %lld, %.*s%s", (long long)in->newest->run, STR_ARG(what),
-			more);
+		return say(arena, reason, "its body changed since run %lld, %.*s%s",
+			(long long)in->newest->run, STR_ARG(what), more);
 	case REASON_INPUT_CHANGED:
-		return say(arena, reason, "an input changed since run %lld, %.*s%s", (long long)in->newest->run, STR_ARG(what),
-			more);
+		return say(arena, reason, "an input changed since run %lld, %.*s%s",
+			(long long)in->newest->run, STR_ARG(what), more);
 	case REASON_ENV_CHANGED:
-		return say(arena, reason, "its environment changed since run %lld, %.*s%s", (long long)in->newest->run,
-			STR_ARG(what), more);
+		return say(arena, reason, "its environment changed since run %lld, %.*s%s",
+			(long long)in->newest->run, STR_ARG(what), more);
 	default:
-		return say(arena, reason, "changed since run %lld, %.*s%s", (long long)in->newest->run, STR_ARG(what), more);
+		return say(arena, reason, "changed since run %lld, %.*s%s",
+			(long long)in->newest->run, STR_ARG(what), more);
 	}
 }
 
@@ -212,9 +226,12 @@ static struct decision say_file_changed(struct arena *arena, const struct candid
 	long long run = (long long)c->row->run;
 	if (then->kind == FACT_TOOL) {
 		if (now->kind == FACT_ABSENT)
-			return say(arena, REASON_TOOL_CHANGED, "the program %.*s is gone since run %lld", STR_ARG(then->path), run);
-		return say(arena, REASON_TOOL_CHANGED, "the program %.*s (%.*s) is another than in run %lld",
-			STR_ARG(then->path), STR_ARG(now->real), run);
+			return say(arena, REASON_TOOL_CHANGED,
+				"the program %.*s is gone since run %lld", STR_ARG(then->path),
+				run);
+		return say(arena, REASON_TOOL_CHANGED,
+			"the program %.*s (%.*s) is another than in run %lld", STR_ARG(then->path),
+			STR_ARG(now->real), run);
 	}
 	const char *how = "changed";
 	if (now->kind == FACT_ABSENT)
@@ -223,21 +240,24 @@ static struct decision say_file_changed(struct arena *arena, const struct candid
 		how = "is new";
 	else if (then->kind == FACT_GLOB)
 		how = "matches other files";
-	else if (then->kind == FACT_FILE && now->kind == FACT_FILE && digest_eq(&then->digest, &now->digest))
+	else if (then->kind == FACT_FILE && now->kind == FACT_FILE &&
+		 digest_eq(&then->digest, &now->digest))
 		how = now->mode ? "became executable" : "is no longer executable";
-	return say(arena, REASON_FILE_CHANGED, "%.*s %s since run %lld", STR_ARG(then->path), how, run);
+	return say(arena, REASON_FILE_CHANGED, "%.*s %s since run %lld", STR_ARG(then->path), how,
+		run);
 }
 
 static str by_whom(struct arena *arena, const struct verdict_row *verdict, int64_t now_ms)
 {
 	str age = decide_age(arena, now_ms - verdict->at_ms);
 	const char *colon = verdict->reason.len ? ": " : "";
-	return str_of(arena_printf(arena, "by %.*s, %.*s%s%.*s", STR_ARG(verdict->by), STR_ARG(age), colon,
-		STR_ARG(verdict->reason)));
+	return str_of(arena_printf(arena, "by %.*s, %.*s%s%.*s", STR_ARG(verdict->by), STR_ARG(age),
+		colon, STR_ARG(verdict->reason)));
 }
 
 /* Why this result may not be reused; ACTION_REUSE where nothing stands against it. */
-static struct decision judge(struct arena *arena, const struct decide_input *in, const struct candidate *c)
+static struct decision judge(
+	struct arena *arena, const struct decide_input *in, const struct candidate *c)
 {
 	long long run = (long long)c->row->run;
 	int64_t age_ms = in->now_ms - c->row->made_ms;
@@ -246,36 +266,42 @@ static struct decision judge(struct arena *arena, const struct decide_input *in,
 		return say_file_changed(arena, c);
 	if (c->refusal) {
 		str who = by_whom(arena, c->refusal, in->now_ms);
-		return say(arena, REASON_QUARANTINED, "its output of run %lld is quarantined %.*s", run, STR_ARG(who));
+		return say(arena, REASON_QUARANTINED, "its output of run %lld is quarantined %.*s",
+			run, STR_ARG(who));
 	}
 	if (c->suspect)
-		return say(arena, REASON_SUSPECT, "its output of run %lld is suspect: %.*s; it runs again, once", run,
+		return say(arena, REASON_SUSPECT,
+			"its output of run %lld is suspect: %.*s; it runs again, once", run,
 			STR_ARG(c->suspect->reason));
 	if (c->contract.len)
-		return say(arena, REASON_CONTRACT_FAILED, "its output of run %lld breaks `ensure`: %.*s", run,
-			STR_ARG(c->contract));
+		return say(arena, REASON_CONTRACT_FAILED,
+			"its output of run %lld breaks `ensure`: %.*s", run, STR_ARG(c->contract));
 	if (in->ttl_ms && (age_ms < 0 || (uint64_t)age_ms > in->ttl_ms)) {
 		struct buf ttl = {0};
 		clock_add_duration(&ttl, in->ttl_ms);
 		str limit = arena_str(arena, buf_str(&ttl));
 		buf_finish(&ttl);
-		return say(arena, REASON_EXPIRED, "its result is from %.*s, ttl is %.*s", STR_ARG(age), STR_ARG(limit));
+		return say(arena, REASON_EXPIRED, "its result is from %.*s, ttl is %.*s",
+			STR_ARG(age), STR_ARG(limit));
 	}
 	if (c->output_gone.len)
-		return say(arena, REASON_OUTPUT_MISSING, "%.*s, which it wrote in run %lld, is gone", STR_ARG(c->output_gone),
-			run);
+		return say(arena, REASON_OUTPUT_MISSING,
+			"%.*s, which it wrote in run %lld, is gone", STR_ARG(c->output_gone), run);
 	if (c->output_other.len)
-		return say(arena, REASON_OUTPUT_MODIFIED, "%.*s, which it wrote in run %lld, was changed since",
+		return say(arena, REASON_OUTPUT_MODIFIED,
+			"%.*s, which it wrote in run %lld, was changed since",
 			STR_ARG(c->output_other), run);
 	if (c->is_damaged)
-		return say(arena, REASON_STORE_DAMAGED, "its stored output of run %lld is missing or damaged", run);
+		return say(arena, REASON_STORE_DAMAGED,
+			"its stored output of run %lld is missing or damaged", run);
 	if (c->policy.len)
 		return say(arena, REASON_POLICY, "%.*s", STR_ARG(c->policy));
 	if (!c->row->provable && !(in->continuing && c->belongs))
-		return say(arena, REASON_UNPROVEN, "%.*s, and this is a new run", STR_ARG(c->row->unproven));
-	if (!c->row->provable)
-		return say(arena, REASON_REUSE, "from run %lld, %.*s (unproven: %.*s)", run, STR_ARG(age),
+		return say(arena, REASON_UNPROVEN, "%.*s, and this is a new run",
 			STR_ARG(c->row->unproven));
+	if (!c->row->provable)
+		return say(arena, REASON_REUSE, "from run %lld, %.*s (unproven: %.*s)", run,
+			STR_ARG(age), STR_ARG(c->row->unproven));
 	return say(arena, REASON_REUSE, "from run %lld, %.*s", run, STR_ARG(age));
 }
 
@@ -285,17 +311,18 @@ static struct decision without_candidates(struct arena *arena, const struct deci
 		return say_changed(arena, in);
 	if (in->invalidated) {
 		str who = by_whom(arena, in->invalidated, in->now_ms);
-		return say(arena, REASON_INVALIDATED, "its result of run %lld was invalidated %.*s", (long long)in->newest->run,
-			STR_ARG(who));
+		return say(arena, REASON_INVALIDATED, "its result of run %lld was invalidated %.*s",
+			(long long)in->newest->run, STR_ARG(who));
 	}
 	if (in->not_stored.len)
-		return say(arena, REASON_NOT_STORED, "its result of run %lld was not kept: %.*s", (long long)in->not_stored_run,
-			STR_ARG(in->not_stored));
+		return say(arena, REASON_NOT_STORED, "its result of run %lld was not kept: %.*s",
+			(long long)in->not_stored_run, STR_ARG(in->not_stored));
 	if (in->failed_run)
-		return say(arena, REASON_FAILED_BEFORE, "it failed in run %lld (%.*s)", (long long)in->failed_run,
-			STR_ARG(in->failed_how));
+		return say(arena, REASON_FAILED_BEFORE, "it failed in run %lld (%.*s)",
+			(long long)in->failed_run, STR_ARG(in->failed_how));
 	if (in->newest)
-		return say(arena, REASON_STORE_DAMAGED, "its result of run %lld is no longer in the store",
+		return say(arena, REASON_STORE_DAMAGED,
+			"its result of run %lld is no longer in the store",
 			(long long)in->newest->run);
 	return say(arena, REASON_FIRST_RUN, "it never ran before");
 }
@@ -311,7 +338,8 @@ struct decision decide(struct arena *arena, const struct decide_input *in)
 	if (in->not_cacheable)
 		return say(arena, REASON_NOT_CACHEABLE, "%.*s", STR_ARG(in->words));
 	if (in->key_incomplete)
-		return say(arena, REASON_KEY_INCOMPLETE, "its key can't be computed: %.*s", STR_ARG(in->words));
+		return say(arena, REASON_KEY_INCOMPLETE, "its key can't be computed: %.*s",
+			STR_ARG(in->words));
 	struct decision refused = {0};
 	for (size_t i = 0; i < in->candidate_count; i++) {
 		struct decision one = judge(arena, in, &in->candidates[i]);

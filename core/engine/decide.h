@@ -55,11 +55,11 @@ struct candidate {
 	const struct broken_fact *broken; /* the first input fact that does not hold now, or NULL */
 	const struct verdict_row *refusal; /* quarantined, holding; or NULL */
 	const struct verdict_row *suspect; /* holding and not exonerated; or NULL */
-	str contract;     /* how the stored output breaks today's `ensure`, or empty */
-	str output_gone;  /* a path that it wrote, is gone and can't be restored; or empty */
+	str contract;    /* how the stored output breaks today's `ensure`, or empty */
+	str output_gone; /* a path that it wrote, is gone and can't be restored; or empty */
 	str output_other; /* a path that it wrote, was changed since and can't be restored; or empty */
-	bool is_damaged;  /* a blob is missing or fails its digest */
-	str policy;       /* a rule's sentence against it, or empty */
+	bool is_damaged; /* a blob is missing or fails its digest */
+	str policy;      /* a rule's sentence against it, or empty */
 };
 
 struct decide_input {
@@ -79,12 +79,14 @@ struct decide_input {
 	/* Of the store. */
 	const struct candidate *candidates; /* live results under the key, newest first */
 	size_t candidate_count;
-	const struct result_row *newest;    /* newest result of this node under any key, dropped or not; or NULL */
-	const struct key_changes *changes;  /* from `newest` to now, when its key is another */
-	const struct verdict_row *invalidated; /* why `newest` was dropped, when it was by hand and has this very key */
-	int64_t failed_run;  /* the newest run in which this node ended, when it failed there; or 0 */
-	str failed_how;      /* "exit 1" */
-	str not_stored;      /* why the last success left no result ("src.txt changed while it ran"), or empty */
+	const struct result_row
+		*newest; /* newest result of this node under any key, dropped or not; or NULL */
+	const struct key_changes *changes; /* from `newest` to now, when its key is another */
+	const struct verdict_row *
+		invalidated; /* why `newest` was dropped, when it was by hand and has this very key */
+	int64_t failed_run; /* the newest run in which this node ended, when it failed there; or 0 */
+	str failed_how;     /* "exit 1" */
+	str not_stored; /* why the last success left no result ("src.txt changed while it ran"), or empty */
 	int64_t not_stored_run;
 };
 

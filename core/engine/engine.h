@@ -17,16 +17,17 @@ enum reuse_mode {
 
 struct engine_options {
 	enum reuse_mode reuse;
-	int64_t resume;    /* go on with this run, in its next attempt; 0: a new run */
-	int64_t continues; /* a new run that continues this one (`run --resume`); 0: none */
-	const bool *forced;   /* per node index; NULL: none */
-	const bool *selected; /* per node index: nodes outside are left alone (--from, --until); NULL: all */
-	uint32_t jobs;        /* at once; at least 1 */
+	int64_t resume;     /* go on with this run, in its next attempt; 0: a new run */
+	int64_t continues;  /* a new run that continues this one (`run --resume`); 0: none */
+	const bool *forced; /* per node index; NULL: none */
+	const bool *
+		selected; /* per node index: nodes outside are left alone (--from, --until); NULL: all */
+	uint32_t jobs; /* at once; at least 1 */
 	bool fail_fast;
 	bool no_suspect;
-	bool plan;       /* decide only: nothing is started, nothing is written */
-	bool verbose;    /* pass on output as it comes */
-	uint64_t grace_ms; /* between SIGTERM and SIGKILL; 5000 */
+	bool plan;                  /* decide only: nothing is started, nothing is written */
+	bool verbose;               /* pass on output as it comes */
+	uint64_t grace_ms;          /* between SIGTERM and SIGKILL; 5000 */
 	const struct value *inputs; /* a map of the values given, checked; NULL: none */
 	str arguments;
 	const char *const *environment; /* the caller's, NULL-terminated */
@@ -67,7 +68,8 @@ struct engine_summary {
 
 struct engine_events {
 	void *arg;
-	void (*run_started)(void *arg, int64_t run, int64_t attempt, const struct workflow *workflow);
+	void (*run_started)(
+		void *arg, int64_t run, int64_t attempt, const struct workflow *workflow);
 	void (*node)(void *arg, const struct node_event *event);
 	/* A node failed for good: its row is readable, its report can be made (blame.h). */
 	void (*failed)(void *arg, int64_t run, const struct node *node);
@@ -75,8 +77,8 @@ struct engine_events {
 };
 
 /* Runs to the end.  False with *err where it could not even begin.  The summary says how it ended. */
-bool engine_run(const struct world *world, struct store *store, struct types *types, const struct workflow *workflow,
-	const struct engine_options *options, const struct engine_events *events, struct engine_summary *summary,
-	struct err *err);
+bool engine_run(const struct world *world, struct store *store, struct types *types,
+	const struct workflow *workflow, const struct engine_options *options,
+	const struct engine_events *events, struct engine_summary *summary, struct err *err);
 
 #endif

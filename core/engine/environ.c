@@ -61,7 +61,8 @@ static bool set_binding(struct building *b, const struct binding *binding, struc
 	if (!values_binding_text(b->attempt, binding, false, &text, err))
 		return err_at(err, binding->at);
 	if (str_find_char(text, '\0', 0) != SIZE_MAX) {
-		err_set(err, "E-VALUE-NUL", "the value of `%.*s` holds a NUL byte, which no environment variable can",
+		err_set(err, "E-VALUE-NUL",
+			"the value of `%.*s` holds a NUL byte, which no environment variable can",
 			STR_ARG(binding->name));
 		return err_at(err, binding->at);
 	}
@@ -81,8 +82,9 @@ static void set_variables(struct building *b)
 	set_z(b, "RUN_ID", run);
 	set_z(b, "WORKFLOW_ID", run);
 	set_z(b, "PROJECT_DIR", store_project_path(engine->store));
-	b->attempt->marker = arena_printf(arena, "PAWL_ATTEMPT_ID=%s/%lld/%.*s/%lld", store_id(engine->store),
-		(long long)engine->row.id, STR_ARG(b->attempt->unit->node->id), (long long)engine->row.attempt);
+	b->attempt->marker = arena_printf(arena, "PAWL_ATTEMPT_ID=%s/%lld/%.*s/%lld",
+		store_id(engine->store), (long long)engine->row.id,
+		STR_ARG(b->attempt->unit->node->id), (long long)engine->row.attempt);
 	*vec_push(&b->list) = b->attempt->marker;
 }
 

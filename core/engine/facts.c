@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 
 enum {
-	EXPANDED_FILES = 256, /* so many files of a tree or glob are facts of their own, to be named when one changes */
+	EXPANDED_FILES =
+		256, /* so many files of a tree or glob are facts of their own, to be named when one changes */
 };
 static const int64_t racy_ns = 2000000000;
 
@@ -43,8 +44,8 @@ void fact_memo_destroy(struct fact_memo *memo)
 
 static bool memo_holds(const struct memo_row *row, const struct fs_stat *st)
 {
-	bool same = row->dev == st->dev && row->ino == st->ino && row->size == st->size && row->mtime_ns == st->mtime_ns &&
-		    row->ctime_ns == st->ctime_ns;
+	bool same = row->dev == st->dev && row->ino == st->ino && row->size == st->size &&
+	            row->mtime_ns == st->mtime_ns && row->ctime_ns == st->ctime_ns;
 	int64_t newest = st->mtime_ns > st->ctime_ns ? st->mtime_ns : st->ctime_ns;
 	return same && row->taken_ns - newest > racy_ns;
 }
@@ -64,7 +65,8 @@ static struct memo_row *memo_find(const struct fact_place *place, str path)
 	return row;
 }
 
-static void memo_keep(const struct fact_place *place, str path, const struct fs_stat *st, const struct digest *digest)
+static void memo_keep(const struct fact_place *place, str path, const struct fs_stat *st,
+	const struct digest *digest)
 {
 	struct memo_row *row = map_get(&place->memo->digests, path);
 	if (!row) {
@@ -87,8 +89,8 @@ static int root_of(const struct fact_place *place, const char *path)
 	return path[0] == '/' ? AT_FDCWD : store_project_fd(place->store);
 }
 
-static bool digest_file(const struct fact_place *place, const char *path, struct fs_stat *st, struct digest *out,
-	struct err *err)
+static bool digest_file(const struct fact_place *place, const char *path, struct fs_stat *st,
+	struct digest *out, struct err *err)
 {
 	const struct memo_row *row = memo_find(place, str_of(path));
 	if (row && memo_holds(row, st)) {
@@ -108,8 +110,8 @@ static void hash_text(struct hash *hash, str text)
 	hash_add(hash, text);
 }
 
-static bool add_entry(const struct fact_place *place, struct hash *hash, const char *path, struct fs_entry *entry,
-	struct err *err)
+static bool add_entry(const struct fact_place *place, struct hash *hash, const char *path,
+	struct fs_entry *entry, struct err *err)
 {
 	struct digest digest;
 	hash_text(hash, str_of(entry->name));
@@ -132,15 +134,16 @@ static bool is_own(const struct fact_place *place, str path)
 {
 	for (size_t i = 0; place->writes && i < place->writes->len; i++) {
 		str pattern = place->writes->ptr[i];
-		bool is_inside = str_starts(path, pattern) && (path.len == pattern.len || path.ptr[pattern.len] == '/');
+		bool is_inside = str_starts(path, pattern) &&
+		                 (path.len == pattern.len || path.ptr[pattern.len] == '/');
 		if (is_inside || (fs_is_glob(pattern) && fs_glob_matches(pattern, path)))
 			return true;
 	}
 	return false;
 }
 
-static bool digest_list(
-	const struct fact_place *place, str base, struct fs_list *list, struct digest *out, struct err *err)
+static bool digest_list(const struct fact_place *place, str base, struct fs_list *list,
+	struct digest *out, struct err *err)
 {
 	struct hash *hash = hash_create();
 	struct buf path = {0};
@@ -162,7 +165,8 @@ static bool digest_list(
 	return ok;
 }
 
-bool facts_look(const struct fact_place *place, struct arena *arena, str path, struct fact *out, struct err *err)
+bool facts_look(const struct fact_place *place, struct arena *arena, str path, struct fact *out,
+	struct err *err)
 {
 	struct fs_stat st;
 	const char *z = arena_str(arena, path).ptr;
@@ -180,13 +184,14 @@ bool facts_look(const struct fact_place *place, struct arena *arena, str path, s
 	struct fs_list list = {0};
 	const char *skip = str_is(path, ".") || !path.len ? ".pawl" : NULL;
 	bool ok = fs_list_tree(root_of(place, z), z, skip, &list, err) &&
-		  digest_list(place, str_is(path, ".") ? STR("") : path, &list, &out->digest, err);
+	          digest_list(place, str_is(path, ".") ? STR("") : path, &list, &out->digest, err);
 	out->kind = FACT_TREE;
 	fs_list_finish(&list);
 	return ok;
 }
 
-static bool look_glob(const struct fact_place *place, str pattern, struct fact *out, struct fs_list *list, struct err *err)
+static bool look_glob(const struct fact_place *place, str pattern, struct fact *out,
+	struct fs_list *list, struct err *err)
 {
 	*out = (struct fact){.kind = FACT_GLOB, .path = pattern, .real = STR("")};
 	return fs_glob(store_project_fd(place->store), pattern, list, err) &&
@@ -209,7 +214,8 @@ static const char *which(const struct fact_place *place, str name)
 		char *resolved = found ? realpath(found, NULL) : NULL;
 		real = resolved ? arena_printf(&place->memo->arena, "%s", resolved) : NULL;
 		if (real)
-			map_put(&place->memo->tools, arena_str(&place->memo->arena, buf_str(&key)), real);
+			map_put(&place->memo->tools, arena_str(&place->memo->arena, buf_str(&key)),
+				real);
 		free(found);
 		free(resolved);
 		buf_finish(&cwd);
@@ -242,13 +248,14 @@ static void add(struct trace *out, const struct fact *fact)
 	*vec_push(&out->facts) = *fact;
 }
 
-static bool add_files(const struct fact_place *place, struct arena *arena, str base, const struct fs_list *list,
-	struct trace *out, struct err *err)
+static bool add_files(const struct fact_place *place, struct arena *arena, str base,
+	const struct fs_list *list, struct trace *out, struct err *err)
 {
 	for (size_t i = 0; i < list->len; i++) {
 		struct fact fact;
-		str path = base.len ? str_of(arena_printf(arena, "%.*s/%s", STR_ARG(base), list->ptr[i].name))
-				    : arena_str(arena, str_of(list->ptr[i].name));
+		str path = base.len ? str_of(arena_printf(
+					      arena, "%.*s/%s", STR_ARG(base), list->ptr[i].name))
+		                    : arena_str(arena, str_of(list->ptr[i].name));
 		if (!S_ISREG(list->ptr[i].stat.mode) || is_own(place, path))
 			continue;
 		if (!facts_look(place, arena, path, &fact, err))
@@ -258,8 +265,8 @@ static bool add_files(const struct fact_place *place, struct arena *arena, str b
 	return true;
 }
 
-static bool take_read(
-	const struct fact_place *place, struct arena *arena, str path, struct trace *out, struct err *err)
+static bool take_read(const struct fact_place *place, struct arena *arena, str path,
+	struct trace *out, struct err *err)
 {
 	struct fact fact;
 	struct fs_list list = {0};
@@ -274,15 +281,18 @@ static bool take_read(
 		struct buf clean = {0};
 		if (!fs_normalize(path, &clean)) {
 			buf_finish(&clean);
-			return err_set(err, "E-FS-OUTSIDE", "`reads`: %.*s leaves the project", STR_ARG(path));
+			return err_set(err, "E-FS-OUTSIDE", "`reads`: %.*s leaves the project",
+				STR_ARG(path));
 		}
 		path = clean.len ? arena_str(arena, buf_str(&clean)) : STR(".");
 		buf_finish(&clean);
 		ok = facts_look(place, arena, path, &fact, err);
-		if (ok && fact.kind == FACT_TREE && fs_list_tree(store_project_fd(place->store), path.ptr,
-							    str_is(path, ".") ? ".pawl" : NULL, &list, err) &&
+		if (ok && fact.kind == FACT_TREE &&
+			fs_list_tree(store_project_fd(place->store), path.ptr,
+				str_is(path, ".") ? ".pawl" : NULL, &list, err) &&
 			list.len <= EXPANDED_FILES)
-			ok = add_files(place, arena, str_is(path, ".") ? STR("") : path, &list, out, err);
+			ok = add_files(
+				place, arena, str_is(path, ".") ? STR("") : path, &list, out, err);
 	}
 	if (ok)
 		add(out, &fact);
@@ -292,16 +302,18 @@ static bool take_read(
 
 bool facts_resolve(const struct fact_place *place, struct arena *arena, str word, str *path)
 {
-	if (!word.len || word.len > 4096 || str_find_char(word, '\0', 0) != SIZE_MAX || fs_is_glob(word))
+	if (!word.len || word.len > 4096 || str_find_char(word, '\0', 0) != SIZE_MAX ||
+		fs_is_glob(word))
 		return false;
 	if (word.ptr[0] == '/') {
 		str project = str_of(store_project_path(place->store));
-		if (str_starts(word, project) && word.len > project.len && word.ptr[project.len] == '/') {
+		if (str_starts(word, project) && word.len > project.len &&
+			word.ptr[project.len] == '/') {
 			word = str_slice(word, project.len + 1, word.len);
 		} else {
 			*path = arena_str(arena, word);
-			return !str_starts(word, STR("/dev/")) && !str_starts(word, STR("/proc/")) &&
-			       !str_starts(word, STR("/sys/"));
+			return !str_starts(word, STR("/dev/")) &&
+			       !str_starts(word, STR("/proc/")) && !str_starts(word, STR("/sys/"));
 		}
 	}
 	if (word.ptr[0] == '$' || word.ptr[0] == '-' || word.ptr[0] == '~')
@@ -314,7 +326,7 @@ bool facts_resolve(const struct fact_place *place, struct arena *arena, str word
 	buf_add(&joined, word);
 	struct buf clean = {0};
 	bool ok = fs_normalize(buf_str(&joined), &clean) && !str_is(buf_str(&clean), ".") &&
-		  !str_starts(buf_str(&clean), STR(".pawl/state"));
+	          !str_starts(buf_str(&clean), STR(".pawl/state"));
 	if (ok)
 		*path = arena_str(arena, buf_str(&clean));
 	buf_finish(&joined);
@@ -322,22 +334,24 @@ bool facts_resolve(const struct fact_place *place, struct arena *arena, str word
 	return ok;
 }
 
-static bool is_output(
-	const struct fact_place *place, struct arena *arena, const struct host_facts *plugin, str path)
+static bool is_output(const struct fact_place *place, struct arena *arena,
+	const struct host_facts *plugin, str path)
 {
 	if (is_own(place, path))
 		return true;
 	for (size_t i = 0; i < plugin->list.len; i++) {
 		str other;
 		if (plugin->list.ptr[i].kind == HOST_FACT_OUTPUT &&
-			facts_resolve(place, arena, plugin->list.ptr[i].path, &other) && str_eq(other, path))
+			facts_resolve(place, arena, plugin->list.ptr[i].path, &other) &&
+			str_eq(other, path))
 			return true;
 	}
 	return false;
 }
 
-static bool take_plugin_fact(const struct fact_place *place, struct arena *arena, const struct host_facts *plugin,
-	const struct host_fact *named, struct trace *out, struct err *err)
+static bool take_plugin_fact(const struct fact_place *place, struct arena *arena,
+	const struct host_facts *plugin, const struct host_fact *named, struct trace *out,
+	struct err *err)
 {
 	struct fact fact;
 	str path = STR("");
@@ -380,7 +394,8 @@ bool facts_take(const struct fact_place *place, struct arena *arena, const struc
 		if (!look_tool(place, node->tools.ptr[i], &fact, err))
 			return false;
 		if (fact.kind == FACT_ABSENT)
-			return err_set(err, "E-TOOL-MISSING", "the program `%.*s` of `tools` is not on PATH",
+			return err_set(err, "E-TOOL-MISSING",
+				"the program `%.*s` of `tools` is not on PATH",
 				STR_ARG(node->tools.ptr[i]));
 		add(out, &fact);
 	}
@@ -392,7 +407,8 @@ bool facts_take(const struct fact_place *place, struct arena *arena, const struc
 	return true;
 }
 
-bool facts_now(const struct fact_place *place, struct arena *arena, const struct fact *then, struct fact *now)
+bool facts_now(const struct fact_place *place, struct arena *arena, const struct fact *then,
+	struct fact *now)
 {
 	if (then->kind == FACT_TOOL)
 		return look_tool(place, then->path, now, NULL);
@@ -404,13 +420,14 @@ bool facts_now(const struct fact_place *place, struct arena *arena, const struct
 	return ok;
 }
 
-bool facts_find_broken(
-	const struct fact_place *place, struct arena *arena, const struct trace *trace, struct broken_fact *broken)
+bool facts_find_broken(const struct fact_place *place, struct arena *arena,
+	const struct trace *trace, struct broken_fact *broken)
 {
 	for (size_t i = 0; i < trace->facts.len; i++) {
 		const struct fact *then = &trace->facts.ptr[i];
 		struct fact now = {.real = STR("")};
-		if (then->kind == FACT_WROTE || (facts_now(place, arena, then, &now) && fact_eq(then, &now)))
+		if (then->kind == FACT_WROTE ||
+			(facts_now(place, arena, then, &now) && fact_eq(then, &now)))
 			continue;
 		*broken = (struct broken_fact){.then = *then, .now = now};
 		return true;

@@ -15,7 +15,8 @@ struct fact_place {
 	struct fact_memo *memo;
 	const char *path_env;
 	str dir;
-	const struct strs *writes; /* paths that the node makes: left out of the trees and globs that it reads; may be NULL */
+	const struct strs *
+		writes; /* paths that the node makes: left out of the trees and globs that it reads; may be NULL */
 };
 
 /* Digests by path for the length of a run, in front of the store's memo; shared by all nodes. */
@@ -33,13 +34,15 @@ bool facts_take(const struct fact_place *place, struct arena *arena, const struc
 bool facts_resolve(const struct fact_place *place, struct arena *arena, str word, str *path);
 
 /* What holds now of the subject of a fact.  False where it can't be found out. */
-bool facts_now(const struct fact_place *place, struct arena *arena, const struct fact *then, struct fact *now);
+bool facts_now(const struct fact_place *place, struct arena *arena, const struct fact *then,
+	struct fact *now);
 
 /* The first fact of the trace that does not hold now, in *broken; false when all hold.  FACT_WROTE is not looked at. */
-bool facts_find_broken(
-	const struct fact_place *place, struct arena *arena, const struct trace *trace, struct broken_fact *broken);
+bool facts_find_broken(const struct fact_place *place, struct arena *arena,
+	const struct trace *trace, struct broken_fact *broken);
 
 /* What is at a project path now: FACT_FILE, FACT_TREE or FACT_ABSENT; links that stay inside are followed. */
-bool facts_look(const struct fact_place *place, struct arena *arena, str path, struct fact *out, struct err *err);
+bool facts_look(const struct fact_place *place, struct arena *arena, str path, struct fact *out,
+	struct err *err);
 
 #endif

@@ -8,8 +8,8 @@
 #include <signal.h>
 
 /* Stores what was written to one stream; nothing written is the empty blob for stdout and none for stderr. */
-static bool commit_stream(struct attempt *attempt, struct cas_writer **writer, struct digest *digest, uint64_t *size,
-	struct err *err)
+static bool commit_stream(struct attempt *attempt, struct cas_writer **writer,
+	struct digest *digest, uint64_t *size, struct err *err)
 {
 	bool ok = true;
 	if (*writer)
@@ -28,7 +28,8 @@ static bool commit_output(struct attempt *attempt, struct err *err)
 		return false;
 	unit->out.has_output = true;
 	attempt->has_log = attempt->log != NULL;
-	if (attempt->has_log && !commit_stream(attempt, &attempt->log, &attempt->log_digest, &attempt->log_size, err))
+	if (attempt->has_log && !commit_stream(attempt, &attempt->log, &attempt->log_digest,
+					&attempt->log_size, err))
 		return false;
 	if (attempt->emits.len) {
 		buf_add_char(&attempt->emits, '}');
@@ -38,14 +39,16 @@ static bool commit_output(struct attempt *attempt, struct err *err)
 	return true;
 }
 
-static void describe_failure(struct attempt *attempt, const struct host_outcome *outcome, struct err *err)
+static void describe_failure(
+	struct attempt *attempt, const struct host_outcome *outcome, struct err *err)
 {
 	const struct world_exit *end = &outcome->exit;
 	if (attempt->cancel_reason == PAWL_CANCEL_TIMEOUT) {
 		struct buf limit = {0};
 		buf_printf(&limit, "%llu ms", (unsigned long long)attempt->unit->node->timeout_ms);
 		err_set(err, "E-NODE-TIMEOUT", "timed out after %s", buf_cstr(&limit));
-		err_help(err, "raise `timeout` of `%.*s`, or see what it waits for: pawl logs %lld/%.*s",
+		err_help(err,
+			"raise `timeout` of `%.*s`, or see what it waits for: pawl logs %lld/%.*s",
 			STR_ARG(attempt->unit->node->id), (long long)attempt->engine->row.id,
 			STR_ARG(attempt->unit->node->id));
 		buf_finish(&limit);
@@ -60,7 +63,8 @@ static void describe_failure(struct attempt *attempt, const struct host_outcome 
 	}
 	if (outcome->has_exit && end->signal) {
 		const char *name = sigabbrev_np(end->signal);
-		err_set(err, "E-NODE-SIGNAL", "ended by signal %d (SIG%s)", end->signal, name ? name : "?");
+		err_set(err, "E-NODE-SIGNAL", "ended by signal %d (SIG%s)", end->signal,
+			name ? name : "?");
 		return;
 	}
 	err_set(err, "E-NODE-EXIT", "exit %d", outcome->has_exit ? end->code : 1);
@@ -89,13 +93,15 @@ static uint64_t retry_delay(const struct retry *retry, int64_t tries)
 	return delay > 3600000 ? 3600000 : (uint64_t)delay;
 }
 
-static bool try_again(struct attempt *attempt, const struct host_outcome *outcome, const struct err *err)
+static bool try_again(
+	struct attempt *attempt, const struct host_outcome *outcome, const struct err *err)
 {
 	struct engine *engine = attempt->engine;
 	const struct retry *retry = &attempt->unit->node->retry;
 	bool is_by_user = attempt->cancel_reason && attempt->cancel_reason != PAWL_CANCEL_TIMEOUT;
 	if (engine->is_stopping || is_by_user || attempt->tries > (int64_t)retry->extra_attempts ||
-		(retry->transient_only && !is_transient(attempt, outcome)) || outcome->status == PAWL_E_CONFIG)
+		(retry->transient_only && !is_transient(attempt, outcome)) ||
+		outcome->status == PAWL_E_CONFIG)
 		return false;
 	uint64_t delay = retry_delay(retry, attempt->tries);
 	engine->events->node(engine->events->arg, &(struct node_event){.kind = EVENT_RETRY,
@@ -118,14 +124,15 @@ static bool try_again(struct attempt *attempt, const struct host_outcome *outcom
 	return true;
 }
 
-static void end_unit(struct attempt *attempt, enum node_state state, const struct host_outcome *outcome,
-	const struct err *err)
+static void end_unit(struct attempt *attempt, enum node_state state,
+	const struct host_outcome *outcome, const struct err *err)
 {
 	struct engine *engine = attempt->engine;
 	struct unit *unit = attempt->unit;
 	unit->state = state;
 	record_node(attempt, state, outcome, err);
-	tell(attempt, EVENT_ENDED, err && err_is_set(err) ? str_of(err->message) : attempt->decision.sentence);
+	tell(attempt, EVENT_ENDED,
+		err && err_is_set(err) ? str_of(err->message) : attempt->decision.sentence);
 	attempt_destroy(attempt);
 	if (state == NODE_FAILED && engine->events->failed) {
 		if (!store_flush(engine->store, NULL))
@@ -165,16 +172,18 @@ static void compare_facts(struct attempt *attempt)
 			*vec_push(&attempt->after.facts) = *then;
 			continue;
 		}
-		bool is_made = i >= attempt->declared && then->kind == FACT_ABSENT && now.kind == FACT_FILE;
+		bool is_made = i >= attempt->declared && then->kind == FACT_ABSENT &&
+		               now.kind == FACT_FILE;
 		if (is_made) {
 			now.kind = FACT_WROTE;
 			now.mode = now.mode ? 0755 : 0644;
 			*vec_push(&attempt->after.facts) = now;
 			continue;
 		}
-		const char *advice = i < attempt->declared ? "" : ", say in `reads` or `writes` which it is";
-		attempt->unstorable = str_of(arena_printf(&attempt->arena, "%.*s changed while it ran%s",
-			STR_ARG(then->path), advice));
+		const char *advice =
+			i < attempt->declared ? "" : ", say in `reads` or `writes` which it is";
+		attempt->unstorable = str_of(arena_printf(&attempt->arena,
+			"%.*s changed while it ran%s", STR_ARG(then->path), advice));
 		return;
 	}
 }
@@ -192,10 +201,13 @@ static bool names_run(const struct value *value, unsigned depth)
 		}
 		return false;
 	}
-	size_t count = value->kind == VALUE_LIST ? value->as.list.count : value->kind == VALUE_MAP ? value->as.map.count : 0;
+	size_t count = value->kind == VALUE_LIST  ? value->as.list.count
+	               : value->kind == VALUE_MAP ? value->as.map.count
+	                                          : 0;
 	for (size_t i = 0; i < count; i++) {
 		bool is_list = value->kind == VALUE_LIST;
-		if (names_run(is_list ? &value->as.list.items[i] : &value->as.map.items[i].value, depth + 1))
+		if (names_run(is_list ? &value->as.list.items[i] : &value->as.map.items[i].value,
+			    depth + 1))
 			return true;
 	}
 	return false;
@@ -225,7 +237,8 @@ static void store_result(struct attempt *attempt)
 		return;
 	if (attempt->unstorable.len) {
 		tell(attempt, EVENT_NOTE,
-			str_of(arena_printf(&attempt->arena, "its result is not kept: %.*s", STR_ARG(attempt->unstorable))));
+			str_of(arena_printf(&attempt->arena, "its result is not kept: %.*s",
+				STR_ARG(attempt->unstorable))));
 		return;
 	}
 	if (!record_result(attempt, !unproven.len, unproven, &id))
@@ -235,7 +248,8 @@ static void store_result(struct attempt *attempt)
 	/* What was refused, or overridden by force, gives way to what was made now. */
 	enum reason reason = attempt->decision.reason;
 	if (reason == REASON_FORCED || reason == REASON_NO_RESUME || reason >= REASON_QUARANTINED)
-		results_replace(engine->store, engine->workflow->name, unit->node->id, &attempt->digest, id, NULL);
+		results_replace(engine->store, engine->workflow->name, unit->node->id,
+			&attempt->digest, id, NULL);
 }
 
 static void note_other_outputs(struct attempt *attempt)
@@ -249,7 +263,9 @@ static void note_other_outputs(struct attempt *attempt)
 		.has_manifest = attempt->unit->out.has_manifest,
 		.id = attempt->unit->out.result};
 	struct result_list others = {0};
-	if (!row.id || !results_other_outputs(engine->store, &attempt->arena, &row, &others, NULL) || !others.len)
+	if (!row.id ||
+		!results_other_outputs(engine->store, &attempt->arena, &row, &others, NULL) ||
+		!others.len)
 		return;
 	for (size_t i = 0; i < others.len; i++) {
 		struct trace then = {0};
@@ -271,7 +287,8 @@ static void note_other_outputs(struct attempt *attempt)
 static void end_completed(struct attempt *attempt)
 {
 	struct err err = {0};
-	struct host_outcome good = {.status = PAWL_OK, .has_exit = attempt->has_exit, .exit = attempt->exit};
+	struct host_outcome good = {
+		.status = PAWL_OK, .has_exit = attempt->has_exit, .exit = attempt->exit};
 	if (!verdict_allows(attempt, &err)) {
 		good.status = PAWL_E_CONFIG; /* another try would make it once more */
 		end_failed(attempt, &good, &err);
@@ -297,7 +314,8 @@ static void on_check_output(void *arg, int32_t stream, str bytes)
 static void check_failed(struct attempt *attempt, const char *how)
 {
 	struct err err = {0};
-	struct host_outcome bad = {.status = PAWL_E_FAILED, .has_exit = attempt->has_exit, .exit = attempt->exit};
+	struct host_outcome bad = {
+		.status = PAWL_E_FAILED, .has_exit = attempt->has_exit, .exit = attempt->exit};
 	str shown = decide_quote(&attempt->arena, str_trim(buf_str(&attempt->check_log)), 200);
 	if (attempt->check_log.len)
 		err_set(&err, "E-ENSURE-RUN", "`ensure.run` %s: %.*s", how, STR_ARG(shown));
@@ -317,7 +335,8 @@ static void on_check_exit(void *arg, const struct world_exit *end)
 		end_completed(attempt);
 	else
 		check_failed(attempt, end->signal ? "was ended by a signal"
-						  : arena_printf(&attempt->arena, "ended with exit %d", end->code));
+						  : arena_printf(&attempt->arena,
+							    "ended with exit %d", end->code));
 	engine_pump(engine);
 }
 
@@ -354,7 +373,8 @@ static void end_body(struct attempt *attempt, const struct host_outcome *outcome
 		return;
 	}
 	struct captured *captured = &attempt->captured;
-	if (!artifacts_capture(attempt, &attempt->after, captured, &err) || !contract_check(attempt, &err)) {
+	if (!artifacts_capture(attempt, &attempt->after, captured, &err) ||
+		!contract_check(attempt, &err)) {
 		struct host_outcome bad = *outcome;
 		bad.status = PAWL_E_FAILED;
 		end_failed(attempt, &bad, &err);
@@ -380,7 +400,8 @@ void finish_body(struct attempt *attempt, const struct host_outcome *outcome)
 	attempt->exit = outcome->exit;
 	if (outcome->leftovers)
 		tell(attempt, EVENT_NOTE,
-			str_of(arena_printf(&attempt->arena, "it left %u process%s behind, ended with it", outcome->leftovers,
+			str_of(arena_printf(&attempt->arena,
+				"it left %u process%s behind, ended with it", outcome->leftovers,
 				outcome->leftovers == 1 ? "" : "es")));
 	if (!commit_output(attempt, &err)) {
 		if (!err_is_set(&engine->error)) {

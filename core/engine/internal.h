@@ -3,10 +3,10 @@
 #ifndef ENGINE_INTERNAL_H
 #define ENGINE_INTERNAL_H
 
+#include "data/json.h"
 #include "engine/artifacts.h"
 #include "engine/engine.h"
 #include "engine/facts.h"
-#include "data/json.h"
 #include "store/cas.h"
 
 /* What a node of the run is known to have produced. */
@@ -25,10 +25,10 @@ struct unit {
 	const struct node *node;
 	const struct plug_type *type;
 	enum node_state state;
-	uint32_t waiting;      /* how many dependencies have not ended */
-	bool failed_upstream;  /* skipped because something above it failed */
-	bool is_uncertain;     /* in a plan: made anew, so what consumes it can't be known */
-	bool is_forgotten;     /* its dependencies' artifacts overlapped with others: see artifacts.h */
+	uint32_t waiting;     /* how many dependencies have not ended */
+	bool failed_upstream; /* skipped because something above it failed */
+	bool is_uncertain;    /* in a plan: made anew, so what consumes it can't be known */
+	bool is_forgotten; /* its dependencies' artifacts overlapped with others: see artifacts.h */
 	struct produced out;
 	struct attempt *attempt; /* while it is being decided or run */
 };
@@ -51,11 +51,13 @@ struct attempt {
 	struct trace before;
 	struct decision decision;
 	const struct candidate *candidates;
-	const struct result_row *reused;    /* what is reused, or NULL */
-	const struct result_row *refused;   /* the stored result that was looked at and refused, or NULL */
-	const struct result_row *suspected; /* what a suspect result had, while it runs again; or NULL */
+	const struct result_row *reused; /* what is reused, or NULL */
+	const struct result_row
+		*refused; /* the stored result that was looked at and refused, or NULL */
+	const struct result_row
+		*suspected; /* what a suspect result had, while it runs again; or NULL */
 	bool is_suspect_rerun;
-	size_t declared; /* so many facts of `before` come from `reads` and `tools` */
+	size_t declared;          /* so many facts of `before` come from `reads` and `tools` */
 	uint32_t started_overlap; /* engine->overlap right after it started */
 	bool started_alone;
 
@@ -68,21 +70,22 @@ struct attempt {
 	struct digest log_digest; /* of stderr, once the body has ended */
 	uint64_t log_size;
 	bool has_log;
-	struct buf emits; /* JSON members so far */
+	struct buf emits;          /* JSON members so far */
 	struct world_timer *timer; /* timeout, retry delay, or waiting for another run */
 	int32_t cancel_reason;
 	bool is_waiting_announced;
-	bool is_uncertain;       /* in a plan: it runs unless what it consumes comes out as before */
-	const char *skip_reason; /* of a node that is skipped: a code */
-	str unstorable;          /* why nothing of this can be kept, or empty */
+	bool is_uncertain; /* in a plan: it runs unless what it consumes comes out as before */
+	const char *skip_reason;   /* of a node that is skipped: a code */
+	str unstorable;            /* why nothing of this can be kept, or empty */
 	bool prints_artifacts_dir; /* its output names this run's own directory */
-	struct buf carry;        /* the end of the last chunk of stdout, for finding that name across chunks */
-	struct node_row last;    /* the node's newest row before this attempt; run 0: there is none */
-	struct trace after;      /* what is kept with the result */
+	struct buf
+		carry; /* the end of the last chunk of stdout, for finding that name across chunks */
+	struct node_row last; /* the node's newest row before this attempt; run 0: there is none */
+	struct trace after;   /* what is kept with the result */
 	struct captured captured;
 	bool has_exit; /* of the body */
 	struct world_exit exit;
-	struct world_proc *check;           /* `ensure.run`, while it runs */
+	struct world_proc *check; /* `ensure.run`, while it runs */
 	struct buf check_log;
 };
 
@@ -102,10 +105,10 @@ struct engine {
 	uint32_t running;
 	uint32_t overlap; /* grows whenever a body starts: whether another one ran beside this */
 	uint32_t *pool_used;
-	VEC(uint32_t) todo;  /* ready to be decided, a stack taken from the front */
+	VEC(uint32_t) todo; /* ready to be decided, a stack taken from the front */
 	size_t todo_head;
 	VEC(uint32_t) waiting; /* decided to run, in order, waiting for a slot */
-	bool is_stopping; /* nothing new starts */
+	bool is_stopping;      /* nothing new starts */
 	int32_t stop_reason;
 	bool is_pumping;
 	uint32_t count[NODE_PAUSED + 1]; /* of ended nodes, by state */
@@ -123,7 +126,7 @@ struct engine {
 };
 
 /* run.c */
-void engine_pump(struct engine *engine);      /* decides and starts what can be */
+void engine_pump(struct engine *engine); /* decides and starts what can be */
 void engine_unit_ended(struct engine *engine, struct unit *unit, enum node_state state);
 void engine_fail_store(struct engine *engine); /* the store refuses: stop */
 void engine_stop(struct engine *engine, int32_t reason);
@@ -150,8 +153,8 @@ bool node_rule_allows(enum trigger_rule rule, uint32_t total, const struct tally
 void finish_body(struct attempt *attempt, const struct host_outcome *outcome);
 
 /* record.c: rows and events. */
-void record_node(
-	struct attempt *attempt, enum node_state state, const struct host_outcome *outcome, const struct err *err);
+void record_node(struct attempt *attempt, enum node_state state, const struct host_outcome *outcome,
+	const struct err *err);
 bool record_result(struct attempt *attempt, bool provable, str unproven, int64_t *id);
 void tell(struct attempt *attempt, enum node_event_kind kind, str sentence);
 
@@ -166,10 +169,11 @@ bool environ_build(struct attempt *attempt, struct err *err);
 str environ_get(const char *const *env, const char *name, bool *found);
 
 /* values.c */
-void values_init(struct attempt *attempt, struct host_values *values, struct ref_resolver *resolver);
+void values_init(
+	struct attempt *attempt, struct host_values *values, struct ref_resolver *resolver);
 /* `for_key`: workflow variables, which differ from run to run, stay as they are written. */
-bool values_binding_text(
-	struct attempt *attempt, const struct binding *binding, bool for_key, str *out, struct err *err);
+bool values_binding_text(struct attempt *attempt, const struct binding *binding, bool for_key,
+	str *out, struct err *err);
 
 /* lookup.c: stored results as candidates for decide(). */
 void lookup_decide(struct attempt *attempt, enum host_key_status status, str words);

@@ -17,14 +17,16 @@ static bool belongs(struct attempt *attempt, int64_t result)
 		struct run_row row = {0};
 		bool found = false;
 		results_belongs(engine->store, result, run, &yes, NULL);
-		if (yes || !runs_get(engine->store, &attempt->arena, run, &row, &found, NULL) || !found)
+		if (yes || !runs_get(engine->store, &attempt->arena, run, &row, &found, NULL) ||
+			!found)
 			break;
 		run = row.continues;
 	}
 	return yes;
 }
 
-static const struct verdict_row *find_verdict(const struct verdict_list *list, enum verdict_kind kind)
+static const struct verdict_row *find_verdict(
+	const struct verdict_list *list, enum verdict_kind kind)
 {
 	for (size_t i = 0; i < list->len; i++) {
 		if (list->ptr[i].kind == kind)
@@ -37,7 +39,8 @@ static void add_verdicts(struct attempt *attempt, struct candidate *c)
 {
 	struct engine *engine = attempt->engine;
 	struct verdict_list list = {0};
-	if (!verdicts_on(engine->store, &attempt->arena, engine->workflow->name, attempt->unit->node->id, &c->row->output,
+	if (!verdicts_on(engine->store, &attempt->arena, engine->workflow->name,
+		    attempt->unit->node->id, &c->row->output,
 		    c->row->has_manifest ? &c->row->manifest : NULL, &list, NULL))
 		return;
 	c->refusal = find_verdict(&list, VERDICT_QUARANTINED);
@@ -78,16 +81,17 @@ static void examine(struct attempt *attempt, const struct result_row *row, struc
 /* Is anything against it?  The rows of decide(), shortened: only to stop looking at older results. */
 static bool is_spotless(const struct attempt *attempt, const struct candidate *c)
 {
-	return !c->broken && !c->refusal && !c->suspect && !c->contract.len && !c->output_gone.len && !c->output_other.len &&
-	       !c->is_damaged && !c->policy.len && (c->row->provable || c->belongs) && !attempt->unit->node->ttl_ms;
+	return !c->broken && !c->refusal && !c->suspect && !c->contract.len &&
+	       !c->output_gone.len && !c->output_other.len && !c->is_damaged && !c->policy.len &&
+	       (c->row->provable || c->belongs) && !attempt->unit->node->ttl_ms;
 }
 
 static void add_candidates(struct attempt *attempt, struct decide_input *in)
 {
 	struct engine *engine = attempt->engine;
 	struct result_list list = {0};
-	if (!results_find(engine->store, &attempt->arena, engine->workflow->name, attempt->unit->node->id,
-		    &attempt->digest, &list, NULL) ||
+	if (!results_find(engine->store, &attempt->arena, engine->workflow->name,
+		    attempt->unit->node->id, &attempt->digest, &list, NULL) ||
 		!list.len)
 		return;
 	struct candidate *candidates = arena_array(&attempt->arena, struct candidate, list.len);
@@ -109,14 +113,18 @@ static void add_history(struct attempt *attempt, struct decide_input *in)
 	str node = attempt->unit->node->id;
 	struct result_row *newest = arena_new(arena, struct result_row);
 	bool found = false;
-	if (nodes_newest(engine->store, arena, workflow, node, &attempt->last, &found, NULL) && found) {
+	if (nodes_newest(engine->store, arena, workflow, node, &attempt->last, &found, NULL) &&
+		found) {
 		const struct node_row last = attempt->last;
 		if (last.state == NODE_FAILED) {
 			in->failed_run = last.run;
-			in->failed_how = last.signal ? str_of(arena_printf(arena, "signal %lld", (long long)last.signal))
-						     : str_of(arena_printf(arena, "exit %lld", (long long)last.exit_code));
+			in->failed_how = last.signal ? str_of(arena_printf(arena, "signal %lld",
+							       (long long)last.signal))
+			                             : str_of(arena_printf(arena, "exit %lld",
+							       (long long)last.exit_code));
 			if (!last.signal && last.exit_code <= 0)
-				in->failed_how = last.error.len ? last.error : STR("it could not run");
+				in->failed_how =
+					last.error.len ? last.error : STR("it could not run");
 		}
 		const struct value *extra = json_parse(arena, last.extra, NULL);
 		const struct value *why = value_get(extra, STR("not_stored"));
@@ -133,14 +141,16 @@ static void add_history(struct attempt *attempt, struct decide_input *in)
 		struct key_parts then = {0};
 		struct key_parts now = {0};
 		struct key_changes *changes = arena_new(arena, struct key_changes);
-		if (key_parse(arena, newest->transcript, &then) && key_parse(arena, buf_str(&attempt->key.text), &now))
+		if (key_parse(arena, newest->transcript, &then) &&
+			key_parse(arena, buf_str(&attempt->key.text), &now))
 			*changes = key_diff(arena, &then, &now);
 		in->changes = changes;
 		return;
 	}
 	struct verdict_list list = {0};
-	if (newest->dropped && verdicts_on(engine->store, arena, workflow, node, &newest->output,
-				      newest->has_manifest ? &newest->manifest : NULL, &list, NULL))
+	if (newest->dropped &&
+		verdicts_on(engine->store, arena, workflow, node, &newest->output,
+			newest->has_manifest ? &newest->manifest : NULL, &list, NULL))
 		in->invalidated = find_verdict(&list, VERDICT_INVALIDATED);
 }
 

@@ -32,14 +32,10 @@ bool node_rule_allows(enum trigger_rule rule, uint32_t total, const struct tally
 	uint32_t bad = t->failed + t->cancelled + t->skipped_by_failure;
 	*failed = bad > 0;
 	switch (rule) {
-	case RULE_ALL_SUCCESS:
-		return t->completed == total;
-	case RULE_ONE_SUCCESS:
-		return t->completed > 0;
-	case RULE_NONE_FAILED_MIN_ONE_SUCCESS:
-		return bad == 0 && t->completed > 0;
-	case RULE_ALL_DONE:
-		return true;
+	case RULE_ALL_SUCCESS: return t->completed == total;
+	case RULE_ONE_SUCCESS: return t->completed > 0;
+	case RULE_NONE_FAILED_MIN_ONE_SUCCESS: return bad == 0 && t->completed > 0;
+	case RULE_ALL_DONE: return true;
 	}
 	return false;
 }
@@ -54,15 +50,17 @@ static bool check_rule(struct engine *engine, struct unit *unit)
 	unit->failed_upstream = failed;
 	for (uint32_t d = 0; d < node->dep_count; d++) {
 		const struct unit *dep = &engine->units[node->deps[d]];
-		bool is_cause = dep->state == NODE_FAILED || dep->state == NODE_CANCELLED || dep->state == NODE_SKIPPED;
+		bool is_cause = dep->state == NODE_FAILED || dep->state == NODE_CANCELLED ||
+		                dep->state == NODE_SKIPPED;
 		bool is_bad = dep->state != NODE_SKIPPED || dep->failed_upstream;
 		if (!is_cause || (failed && !is_bad))
 			continue;
-		const char *how = dep->state == NODE_SKIPPED ? "was skipped" :
-				  dep->state == NODE_FAILED  ? "failed"
-							     : "was cancelled";
+		const char *how = dep->state == NODE_SKIPPED  ? "was skipped"
+		                  : dep->state == NODE_FAILED ? "failed"
+		                                              : "was cancelled";
 		node_skip(engine, unit, failed ? "upstream_failed" : "upstream_skipped",
-			str_of(arena_printf(&engine->arena, "%.*s %s", STR_ARG(dep->node->id), how)));
+			str_of(arena_printf(
+				&engine->arena, "%.*s %s", STR_ARG(dep->node->id), how)));
 		return false;
 	}
 	node_skip(engine, unit, "trigger_rule", str_of(trigger_rule_name(node->rule)));
@@ -78,7 +76,8 @@ static struct attempt *attempt_create(struct engine *engine, struct unit *unit)
 	attempt->unit = unit;
 	attempt->cwd = store_project_path(engine->store);
 	if (unit->node->dir.len)
-		attempt->cwd = arena_printf(&attempt->arena, "%s/%.*s", attempt->cwd, STR_ARG(unit->node->dir));
+		attempt->cwd = arena_printf(
+			&attempt->arena, "%s/%.*s", attempt->cwd, STR_ARG(unit->node->dir));
 	unit->attempt = attempt;
 	return attempt;
 }
@@ -155,7 +154,8 @@ void node_make_host(struct attempt *attempt)
 		.env = attempt->env,
 		.cwd = attempt->cwd,
 		.project = store_project_path(engine->store),
-		.temp_root = arena_printf(&attempt->arena, "%s/tmp", store_state_path(engine->store)),
+		.temp_root =
+			arena_printf(&attempt->arena, "%s/tmp", store_state_path(engine->store)),
 		.marker = attempt->marker,
 		.world = engine->world,
 		.store = engine->store,
@@ -191,8 +191,8 @@ static bool reuse_now(struct attempt *attempt)
 		/* What can't be put back is made again. */
 		attempt->decision.action = ACTION_RUN;
 		attempt->decision.reason = REASON_OUTPUT_MISSING;
-		attempt->decision.sentence =
-			str_of(arena_printf(&attempt->arena, "what it wrote can't be restored: %s", err.message));
+		attempt->decision.sentence = str_of(arena_printf(
+			&attempt->arena, "what it wrote can't be restored: %s", err.message));
 		err_finish(&err);
 		return false;
 	}
@@ -205,8 +205,9 @@ static bool reuse_now(struct attempt *attempt)
 		.origin = row->run,
 		.emits = arena_str(&engine->arena, row->emits)};
 	if (restored)
-		attempt->decision.sentence = str_of(arena_printf(&attempt->arena, "%.*s, %zu file%s restored",
-			STR_ARG(attempt->decision.sentence), restored, restored == 1 ? "" : "s"));
+		attempt->decision.sentence = str_of(arena_printf(&attempt->arena,
+			"%.*s, %zu file%s restored", STR_ARG(attempt->decision.sentence), restored,
+			restored == 1 ? "" : "s"));
 	tell(attempt, EVENT_DECIDED, attempt->decision.sentence);
 	if (!engine->options->plan) {
 		contract_note_met(attempt, row->id);
@@ -228,7 +229,7 @@ static bool claim(struct attempt *attempt)
 	struct err err = {0};
 	/* Only what a second run could reuse is worth waiting for. */
 	bool is_shareable = attempt->has_key && attempt->unit->node->reads_declared &&
-			    attempt->decision.reason > REASON_KEY_INCOMPLETE;
+	                    attempt->decision.reason > REASON_KEY_INCOMPLETE;
 	if (attempt->is_claimed || !is_shareable)
 		return true;
 	enum claim got = store_claim(engine->store, &attempt->digest, &err);
@@ -240,7 +241,8 @@ static bool claim(struct attempt *attempt)
 	if (!attempt->is_waiting_announced)
 		tell(attempt, EVENT_NOTE, STR("another run is at it, waiting for its result"));
 	attempt->is_waiting_announced = true;
-	attempt->timer = engine->world->timer_start(engine->world->ctx, claim_poll_ms, poll_claim, attempt);
+	attempt->timer =
+		engine->world->timer_start(engine->world->ctx, claim_poll_ms, poll_claim, attempt);
 	return false;
 }
 
@@ -259,7 +261,8 @@ static void go_on(struct attempt *attempt)
 	}
 	if (engine->options->reuse == REUSE_ONLY) {
 		struct err err = {0};
-		err_set(&err, "E-REUSE-ONLY", "it would have to run (%.*s), and --reuse=only forbids it",
+		err_set(&err, "E-REUSE-ONLY",
+			"it would have to run (%.*s), and --reuse=only forbids it",
 			STR_ARG(attempt->decision.sentence));
 		err_help(&err, "leave --reuse=only out");
 		node_fail_early(attempt, &err);
@@ -309,9 +312,10 @@ static void plan_uncertain(struct engine *engine, struct unit *unit)
 	unit->is_uncertain = true;
 	bool is_forced = engine->options->forced && engine->options->forced[unit->node->index];
 	if (is_forced || engine->options->reuse == REUSE_OFF || unit->node->always_run) {
-		attempt->decision = decide(&attempt->arena, &(struct decide_input){.forced = is_forced,
-								   .no_resume = engine->options->reuse == REUSE_OFF,
-								   .always_run = unit->node->always_run});
+		attempt->decision = decide(
+			&attempt->arena, &(struct decide_input){.forced = is_forced,
+						 .no_resume = engine->options->reuse == REUSE_OFF,
+						 .always_run = unit->node->always_run});
 	} else {
 		attempt->is_uncertain = true;
 		attempt->decision = (struct decision){.action = ACTION_RUN,
@@ -373,10 +377,11 @@ static void look_for_artifacts_dir(struct attempt *attempt, str bytes)
 {
 	str name = str_of(attempt->engine->artifacts_dir);
 	buf_add(&attempt->carry, str_slice(bytes, 0, name.len));
-	attempt->prints_artifacts_dir =
-		str_find(bytes, name, 0) != SIZE_MAX || str_find(buf_str(&attempt->carry), name, 0) != SIZE_MAX;
+	attempt->prints_artifacts_dir = str_find(bytes, name, 0) != SIZE_MAX ||
+	                                str_find(buf_str(&attempt->carry), name, 0) != SIZE_MAX;
 	buf_clear(&attempt->carry);
-	buf_add(&attempt->carry, str_slice(bytes, bytes.len > name.len ? bytes.len - name.len : 0, bytes.len));
+	buf_add(&attempt->carry,
+		str_slice(bytes, bytes.len > name.len ? bytes.len - name.len : 0, bytes.len));
 }
 
 static void on_output(void *arg, int32_t stream, str bytes)
@@ -419,7 +424,8 @@ static void on_artifact(void *arg, str name, const char *path)
 	struct attempt *attempt = arg;
 	struct host_fact *fact = vec_push(&attempt->plugin_facts.list);
 	(void)name;
-	*fact = (struct host_fact){HOST_FACT_OUTPUT, STR("artifact"), arena_str(&attempt->arena, str_of(path))};
+	*fact = (struct host_fact){
+		HOST_FACT_OUTPUT, STR("artifact"), arena_str(&attempt->arena, str_of(path))};
 }
 
 static void on_log(void *arg, int32_t level, str text)
@@ -461,8 +467,8 @@ static bool take_before(struct attempt *attempt, struct err *err)
 	struct fact_place place;
 	attempt_fact_place(attempt, &place);
 	attempt->before.facts.len = 0;
-	return facts_take(&place, &attempt->arena, attempt->unit->node, &attempt->plugin_facts, &attempt->before,
-		&attempt->declared, err);
+	return facts_take(&place, &attempt->arena, attempt->unit->node, &attempt->plugin_facts,
+		&attempt->before, &attempt->declared, err);
 }
 
 static bool sync_artifacts(struct engine *engine, struct err *err)
@@ -501,7 +507,8 @@ void node_start(struct engine *engine, struct unit *unit)
 	*events = template;
 	events->arg = attempt;
 	if (unit->node->timeout_ms)
-		attempt->timer = world->timer_start(world->ctx, unit->node->timeout_ms, on_timeout, attempt);
+		attempt->timer =
+			world->timer_start(world->ctx, unit->node->timeout_ms, on_timeout, attempt);
 	attempt->running = host_start(attempt->host, events);
 }
 

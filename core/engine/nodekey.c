@@ -49,8 +49,8 @@ static void add_inputs(struct attempt *attempt, struct key *key)
 	key_close(key);
 }
 
-static bool add_bindings(struct attempt *attempt, struct key *key, const char *label, const struct bindings *list,
-	struct err *err)
+static bool add_bindings(struct attempt *attempt, struct key *key, const char *label,
+	const struct bindings *list, struct err *err)
 {
 	if (!list->len)
 		return true;
@@ -71,7 +71,8 @@ static void add_passed(struct attempt *attempt, struct key *key)
 	const char *const *caller = attempt->engine->options->environment;
 	for (size_t i = 0; i < node->pass_env.len; i++) {
 		bool found = false;
-		str label = str_of(arena_printf(&attempt->arena, "env/%.*s", STR_ARG(node->pass_env.ptr[i])));
+		str label = str_of(
+			arena_printf(&attempt->arena, "env/%.*s", STR_ARG(node->pass_env.ptr[i])));
 		str value = environ_get(caller, node->pass_env.ptr[i].ptr, &found);
 		if (found)
 			key_text(key, label, value);
@@ -80,7 +81,8 @@ static void add_passed(struct attempt *attempt, struct key *key)
 	}
 	for (size_t i = 0; i < node->secrets.len; i++) {
 		bool found = false;
-		str label = str_of(arena_printf(&attempt->arena, "secrets/%.*s", STR_ARG(node->secrets.ptr[i])));
+		str label = str_of(arena_printf(
+			&attempt->arena, "secrets/%.*s", STR_ARG(node->secrets.ptr[i])));
 		str value = environ_get(caller, node->secrets.ptr[i].ptr, &found);
 		struct digest digest = hash_keyed(store_secret_key(attempt->engine->store), value);
 		if (found)
@@ -93,13 +95,14 @@ static void add_passed(struct attempt *attempt, struct key *key)
 /* What passes unasked and changes how programs print: language, collation, time zone. */
 static void add_locale(struct attempt *attempt, struct key *key)
 {
-	static const char *const names[] = {
-		"LANG", "LC_ALL", "LC_COLLATE", "LC_CTYPE", "LC_MESSAGES", "LC_MONETARY", "LC_NUMERIC", "LC_TIME", "TZ"};
+	static const char *const names[] = {"LANG", "LC_ALL", "LC_COLLATE", "LC_CTYPE",
+		"LC_MESSAGES", "LC_MONETARY", "LC_NUMERIC", "LC_TIME", "TZ"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		bool found = false;
 		str value = environ_get(attempt->engine->options->environment, names[i], &found);
 		if (found)
-			key_text(key, str_of(arena_printf(&attempt->arena, "locale/%s", names[i])), value);
+			key_text(key, str_of(arena_printf(&attempt->arena, "locale/%s", names[i])),
+				value);
 	}
 }
 
@@ -118,17 +121,21 @@ static void add_given(struct given_scan *scan, const struct value *value, unsign
 	} else if (value->kind == VALUE_MAP) {
 		for (size_t i = 0; i < value->as.map.count; i++)
 			add_given(scan, &value->as.map.items[i].value, depth + 1);
-	} else if (value->kind == VALUE_STRING && str_find_char(value->as.text, '$', 0) != SIZE_MAX) {
+	} else if (value->kind == VALUE_STRING &&
+		   str_find_char(value->as.text, '$', 0) != SIZE_MAX) {
 		size_t at = 0;
 		struct ref ref;
 		while (ref_next(value->as.text, &at, &ref)) {
 			if (ref.kind != REF_INPUT || ref.escaped)
 				continue;
 			struct buf text = {0};
-			const struct value *given = map_get(&scan->attempt->engine->given, ref.name);
+			const struct value *given =
+				map_get(&scan->attempt->engine->given, ref.name);
 			if (given)
 				ref_value_text(&text, given);
-			key_text(scan->key, str_of(arena_printf(&scan->attempt->arena, "given/%.*s", STR_ARG(ref.name))),
+			key_text(scan->key,
+				str_of(arena_printf(
+					&scan->attempt->arena, "given/%.*s", STR_ARG(ref.name))),
 				buf_str(&text));
 			buf_finish(&text);
 		}
@@ -143,7 +150,8 @@ static bool add_frame(struct attempt *attempt, struct key *key, struct err *err)
 	key_text(key, STR("plugin"), str_of(type->plugin->id));
 	key_u64(key, STR("epoch"), type->type->cache_epoch);
 	add_locale(attempt, key);
-	if (!add_bindings(attempt, key, "with", &node->with, err) || !add_bindings(attempt, key, "env", &node->env, err))
+	if (!add_bindings(attempt, key, "with", &node->with, err) ||
+		!add_bindings(attempt, key, "env", &node->env, err))
 		return false;
 	add_passed(attempt, key);
 	add_given(&(struct given_scan){attempt, key}, node->fields, 0);
@@ -181,7 +189,8 @@ enum host_key_status nodekey_build(struct attempt *attempt, struct buf *words)
 		return HOST_KEY_FAILED;
 	}
 	key_open(key, STR("fields"));
-	enum host_key_status status = host_cache_key(attempt->host, key, &attempt->plugin_facts, words);
+	enum host_key_status status =
+		host_cache_key(attempt->host, key, &attempt->plugin_facts, words);
 	key_close(key);
 	attempt->own = key_digest_of(key);
 	add_inputs(attempt, key);

@@ -10,7 +10,8 @@ void tell(struct attempt *attempt, enum node_event_kind kind, str sentence)
 	struct node_event event = {.kind = kind,
 		.node = unit->node,
 		.state = attempt->reused && kind != EVENT_DECIDED ? NODE_REUSED : unit->state,
-		.reason = attempt->skip_reason ? attempt->skip_reason : reason_code(attempt->decision.reason),
+		.reason = attempt->skip_reason ? attempt->skip_reason
+	                                       : reason_code(attempt->decision.reason),
 		.sentence = sentence,
 		.ms = attempt->ran_ms,
 		.tries = attempt->tries,
@@ -33,8 +34,9 @@ static void add_input_json(struct buf *json, const struct unit *dep)
 {
 	buf_add_z(json, json->len > 1 ? ",{\"node\":" : "{\"node\":");
 	json_write_string(json, dep->node->id);
-	buf_printf(json, ",\"state\":\"%s\",\"result\":%lld,\"origin\":%lld", node_state_name(dep->state),
-		(long long)dep->out.result, (long long)dep->out.origin);
+	buf_printf(json, ",\"state\":\"%s\",\"result\":%lld,\"origin\":%lld",
+		node_state_name(dep->state), (long long)dep->out.result,
+		(long long)dep->out.origin);
 	if (dep->out.has_output)
 		add_hex_member(json, "output", &dep->out.output);
 	if (dep->out.has_manifest)
@@ -82,11 +84,12 @@ static str error_text(struct arena *arena, const struct err *err)
 	if (!err || !err_is_set(err))
 		return STR("");
 	const char *help = err->help ? err->help : "";
-	return str_of(arena_printf(arena, "%s: %s%s%s", err->code, err->message, *help ? "\nhelp: " : "", help));
+	return str_of(arena_printf(
+		arena, "%s: %s%s%s", err->code, err->message, *help ? "\nhelp: " : "", help));
 }
 
-void record_node(
-	struct attempt *attempt, enum node_state state, const struct host_outcome *outcome, const struct err *err)
+void record_node(struct attempt *attempt, enum node_state state, const struct host_outcome *outcome,
+	const struct err *err)
 {
 	struct engine *engine = attempt->engine;
 	struct unit *unit = attempt->unit;
@@ -104,7 +107,8 @@ void record_node(
 		.attempt = engine->row.attempt,
 		.state = state,
 		.type = unit->node->type,
-		.reason = str_of(attempt->skip_reason ? attempt->skip_reason : reason_code(attempt->decision.reason)),
+		.reason = str_of(attempt->skip_reason ? attempt->skip_reason
+						      : reason_code(attempt->decision.reason)),
 		.sentence = attempt->decision.sentence.ptr ? attempt->decision.sentence : STR(""),
 		.key = attempt->has_key ? hex_of(arena, &attempt->digest) : STR(""),
 		.result = unit->out.result,
@@ -112,7 +116,9 @@ void record_node(
 		.tries = attempt->tries,
 		.started_ms = attempt->started_wall ? attempt->started_wall : now,
 		.ended_ms = has_ended ? now : 0,
-		.exit_code = outcome && outcome->has_exit ? outcome->exit.code : state == NODE_COMPLETED ? 0 : -1,
+		.exit_code = outcome && outcome->has_exit ? outcome->exit.code
+	                     : state == NODE_COMPLETED    ? 0
+	                                                  : -1,
 		.signal = outcome && outcome->has_exit ? outcome->exit.signal : 0,
 		.error = error_text(arena, err),
 		.output = unit->out.has_output ? hex_of(arena, &unit->out.output) : STR(""),

@@ -24,13 +24,15 @@ static bool has_slot(const struct engine *engine, const struct unit *unit)
 {
 	if (engine->running >= engine->options->jobs)
 		return false;
-	const struct pool *pool = unit->node->pool.len ? find_pool(engine->workflow, unit->node->pool) : NULL;
+	const struct pool *pool =
+		unit->node->pool.len ? find_pool(engine->workflow, unit->node->pool) : NULL;
 	return !pool || engine->pool_used[pool - engine->workflow->pools.ptr] < pool->size;
 }
 
 static void use_slot(struct engine *engine, const struct unit *unit, int change)
 {
-	const struct pool *pool = unit->node->pool.len ? find_pool(engine->workflow, unit->node->pool) : NULL;
+	const struct pool *pool =
+		unit->node->pool.len ? find_pool(engine->workflow, unit->node->pool) : NULL;
 	if (pool)
 		engine->pool_used[pool - engine->workflow->pools.ptr] += (uint32_t)change;
 }
@@ -69,8 +71,8 @@ static void on_flush_timer(void *arg)
 void engine_flush_soon(struct engine *engine)
 {
 	if (!engine->flush_timer && !engine->options->plan)
-		engine->flush_timer =
-			engine->world->timer_start(engine->world->ctx, flush_every_ms, on_flush_timer, engine);
+		engine->flush_timer = engine->world->timer_start(
+			engine->world->ctx, flush_every_ms, on_flush_timer, engine);
 }
 
 /* ---- stopping ---- */
@@ -93,7 +95,8 @@ void engine_stop(struct engine *engine, int32_t reason)
 		else if (unit->attempt && unit->attempt->check)
 			stop_check(unit->attempt, reason);
 		else if (unit->attempt && unit->attempt->timer)
-			node_cancel(engine, unit, reason); /* between two tries, or waiting for another run */
+			node_cancel(engine, unit,
+				reason); /* between two tries, or waiting for another run */
 	}
 }
 
@@ -223,7 +226,8 @@ static bool find_types(struct engine *engine, struct err *err)
 			continue;
 		const struct plug_type *type = types_find(engine->types, unit->node->type, err);
 		if (!type && !err_is_set(err))
-			err_set(err, "E-TYPE-MISSING", "no plugin provides the type `%.*s`", STR_ARG(unit->node->type));
+			err_set(err, "E-TYPE-MISSING", "no plugin provides the type `%.*s`",
+				STR_ARG(unit->node->type));
 		if (!type)
 			err_at(err, unit->node->type_at);
 		ok = type != NULL;
@@ -239,9 +243,10 @@ static bool set_directories(struct engine *engine, struct err *err)
 	struct arena *arena = &engine->arena;
 	long long run = (long long)engine->row.id;
 	engine->artifacts_rel = arena_printf(arena, "runs/%lld/artifacts", run);
-	engine->artifacts_dir = arena_printf(arena, "%s/%s", store_state_path(engine->store), engine->artifacts_rel);
-	engine->state_dir = arena_printf(
-		arena, "%s/shared/%.*s", store_state_path(engine->store), STR_ARG(engine->workflow->name));
+	engine->artifacts_dir = arena_printf(
+		arena, "%s/%s", store_state_path(engine->store), engine->artifacts_rel);
+	engine->state_dir = arena_printf(arena, "%s/shared/%.*s", store_state_path(engine->store),
+		STR_ARG(engine->workflow->name));
 	if (engine->options->plan)
 		return true;
 	const char *shared = arena_printf(arena, "shared/%.*s", STR_ARG(engine->workflow->name));
@@ -268,9 +273,12 @@ static bool open_run(struct engine *engine, struct err *err)
 	struct digest source;
 	struct buf hex = {0};
 	bool found = true;
-	if (options->resume &&
-		(!runs_get(engine->store, &engine->arena, options->resume, &engine->row, &found, err) || !found))
-		return found ? false : err_set(err, "E-RUN-UNKNOWN", "there is no run %lld", (long long)options->resume);
+	if (options->resume && (!runs_get(engine->store, &engine->arena, options->resume,
+					&engine->row, &found, err) ||
+				       !found))
+		return found ? false
+		             : err_set(err, "E-RUN-UNKNOWN", "there is no run %lld",
+				       (long long)options->resume);
 	engine->row.continues = options->resume ? engine->row.continues : options->continues;
 	if (options->plan) {
 		engine->row.id = options->resume ? options->resume : 0;
@@ -289,13 +297,14 @@ static bool open_run(struct engine *engine, struct err *err)
 	engine->row.options = STR("{}");
 	engine->row.parent_node = STR("");
 	engine->row.error = STR("");
-	engine->row.started_ms = options->resume ? engine->row.started_ms : engine->world->wall_ms(engine->world->ctx);
+	engine->row.started_ms = options->resume ? engine->row.started_ms
+	                                         : engine->world->wall_ms(engine->world->ctx);
 	engine->row.ended_ms = 0;
 	engine->row.owner = proc_self();
 	engine->row.owner_boot = proc_boot_id();
 	buf_finish(&hex);
 	return options->resume ? runs_update(engine->store, &engine->row, err)
-			       : runs_create(engine->store, &engine->row, &engine->row.id, err);
+	                       : runs_create(engine->store, &engine->row, &engine->row.id, err);
 }
 
 static enum run_state end_state(const struct engine *engine)
@@ -307,7 +316,8 @@ static enum run_state end_state(const struct engine *engine)
 	if (engine->count[NODE_CANCELLED])
 		return RUN_CANCELLED;
 	/* Nothing completed fails the run: a workflow in which all was skipped did nothing. */
-	return engine->count[NODE_COMPLETED] + engine->count[NODE_REUSED] ? RUN_COMPLETED : RUN_FAILED;
+	return engine->count[NODE_COMPLETED] + engine->count[NODE_REUSED] ? RUN_COMPLETED
+	                                                                  : RUN_FAILED;
 }
 
 static void close_run(struct engine *engine, struct engine_summary *summary)
@@ -317,7 +327,8 @@ static void close_run(struct engine *engine, struct engine_summary *summary)
 	engine->row.ended_ms = engine->world->wall_ms(engine->world->ctx);
 	if (err_is_set(&engine->error))
 		engine->row.error = str_of(engine->error.message);
-	if (!engine->options->plan && (!runs_update(engine->store, &engine->row, &err) || !store_flush(engine->store, &err))) {
+	if (!engine->options->plan && (!runs_update(engine->store, &engine->row, &err) ||
+					      !store_flush(engine->store, &err))) {
 		engine->row.state = RUN_FAILED;
 		if (!err_is_set(&engine->error)) {
 			engine->error = err;
@@ -399,9 +410,9 @@ static void run_all(struct engine *engine)
 		world->on_signal(world->ctx, NULL, NULL);
 }
 
-bool engine_run(const struct world *world, struct store *store, struct types *types, const struct workflow *workflow,
-	const struct engine_options *options, const struct engine_events *events, struct engine_summary *summary,
-	struct err *err)
+bool engine_run(const struct world *world, struct store *store, struct types *types,
+	const struct workflow *workflow, const struct engine_options *options,
+	const struct engine_events *events, struct engine_summary *summary, struct err *err)
 {
 	struct engine engine = {.world = world,
 		.store = store,
@@ -412,10 +423,12 @@ bool engine_run(const struct world *world, struct store *store, struct types *ty
 		.started_mono = world->mono_ms(world->ctx)};
 	*summary = (struct engine_summary){0};
 	prepare(&engine);
-	bool ok = find_types(&engine, err) && open_run(&engine, err) && set_directories(&engine, err);
+	bool ok =
+		find_types(&engine, err) && open_run(&engine, err) && set_directories(&engine, err);
 	if (ok) {
 		if (events->run_started)
-			events->run_started(events->arg, engine.row.id, engine.row.attempt, workflow);
+			events->run_started(
+				events->arg, engine.row.id, engine.row.attempt, workflow);
 		run_all(&engine);
 		close_run(&engine, summary);
 	}

@@ -27,7 +27,8 @@ static void free_bytes(void *ptr)
 }
 
 /* A blob's bytes for the length of the attempt: mapped when large, so that a reference to 100 MB costs no memory. */
-static bool load_blob(struct attempt *attempt, const struct produced *out, str *bytes, struct err *err)
+static bool load_blob(
+	struct attempt *attempt, const struct produced *out, str *bytes, struct err *err)
 {
 	struct store *store = attempt->engine->store;
 	if (out->output_size <= CAS_INLINE) {
@@ -47,7 +48,8 @@ static bool load_blob(struct attempt *attempt, const struct produced *out, str *
 	void *ptr = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
 	close(fd);
 	if (ptr == MAP_FAILED)
-		return err_set(err, "E-STORE-SYS", "an output of %llu bytes can't be mapped", (unsigned long long)size);
+		return err_set(err, "E-STORE-SYS", "an output of %llu bytes can't be mapped",
+			(unsigned long long)size);
 	struct mapping *mapping = arena_new(&attempt->arena, struct mapping);
 	*mapping = (struct mapping){ptr, (size_t)size};
 	arena_on_finish(&attempt->arena, unmap, mapping);
@@ -62,7 +64,8 @@ static bool output_of(struct attempt *attempt, const struct unit *unit, str *byt
 	if (unit->state == NODE_SKIPPED)
 		return true;
 	if (unit->state != NODE_COMPLETED && unit->state != NODE_REUSED)
-		return err_set(err, "E-REF-FAILED", "`%.*s` has no output to use: it %s", STR_ARG(unit->node->id),
+		return err_set(err, "E-REF-FAILED", "`%.*s` has no output to use: it %s",
+			STR_ARG(unit->node->id),
 			unit->state == NODE_FAILED ? "failed" : "did not end well");
 	if (!load_blob(attempt, &unit->out, bytes, err))
 		return false;
@@ -78,8 +81,8 @@ static const struct unit *find_unit(struct attempt *attempt, str id)
 }
 
 /* Follows the path of a reference into an output that must be JSON.  *found NULL: absent, and that is allowed. */
-static bool field_of(struct attempt *attempt, const struct unit *unit, const struct ref *ref, str text,
-	const struct value **found, struct err *err)
+static bool field_of(struct attempt *attempt, const struct unit *unit, const struct ref *ref,
+	str text, const struct value **found, struct err *err)
 {
 	struct err why = {0};
 	*found = NULL;
@@ -88,9 +91,12 @@ static bool field_of(struct attempt *attempt, const struct unit *unit, const str
 	const struct value *root = json_parse(&attempt->arena, text, &why);
 	if (!root) {
 		str shown = decide_quote(&attempt->arena, text, 60);
-		err_set(err, "E-REF-JSON", "$%.*s.output.%.*s: the output of `%.*s` is not JSON: %s; it is %.*s",
-			STR_ARG(ref->name), STR_ARG(ref->path), STR_ARG(ref->name), why.message, STR_ARG(shown));
-		err_help(err, "make `%.*s` print JSON only, or declare `ensure: {output: {json: true}}` on it",
+		err_set(err, "E-REF-JSON",
+			"$%.*s.output.%.*s: the output of `%.*s` is not JSON: %s; it is %.*s",
+			STR_ARG(ref->name), STR_ARG(ref->path), STR_ARG(ref->name), why.message,
+			STR_ARG(shown));
+		err_help(err,
+			"make `%.*s` print JSON only, or declare `ensure: {output: {json: true}}` on it",
 			STR_ARG(ref->name));
 		err_finish(&why);
 		return false;
@@ -100,8 +106,8 @@ static bool field_of(struct attempt *attempt, const struct unit *unit, const str
 		return true;
 	if (unit->node->output_schema) {
 		struct diags diags = {0};
-		const struct schema *schema =
-			schema_compile(&attempt->arena, unit->node->output_schema, attempt->engine->workflow->file, &diags);
+		const struct schema *schema = schema_compile(&attempt->arena,
+			unit->node->output_schema, attempt->engine->workflow->file, &diags);
 		diags_finish(&diags);
 		if (schema && schema_is_optional(schema, ref->path))
 			return true;
@@ -110,9 +116,10 @@ static bool field_of(struct attempt *attempt, const struct unit *unit, const str
 	json_write(&json, root);
 	str shown = decide_quote(&attempt->arena, buf_str(&json), 80);
 	buf_finish(&json);
-	err_set(err, "E-REF-FIELD", "$%.*s.output.%.*s: there is no such field; the output is %.*s", STR_ARG(ref->name),
-		STR_ARG(ref->path), STR_ARG(shown));
-	err_help(err, "declare it as optional in `output_format` of `%.*s`, or correct the name", STR_ARG(ref->name));
+	err_set(err, "E-REF-FIELD", "$%.*s.output.%.*s: there is no such field; the output is %.*s",
+		STR_ARG(ref->name), STR_ARG(ref->path), STR_ARG(shown));
+	err_help(err, "declare it as optional in `output_format` of `%.*s`, or correct the name",
+		STR_ARG(ref->name));
 	return false;
 }
 
@@ -140,8 +147,8 @@ static bool variable_of(struct attempt *attempt, str name, str *out)
 }
 
 /* The typed value of a reference: either *text (not JSON, or not asked to be) or *value. */
-static bool resolve(struct attempt *attempt, const struct ref *ref, str *text, const struct value **value,
-	struct err *err)
+static bool resolve(struct attempt *attempt, const struct ref *ref, str *text,
+	const struct value **value, struct err *err)
 {
 	const struct unit *unit = NULL;
 	*value = NULL;
@@ -150,15 +157,13 @@ static bool resolve(struct attempt *attempt, const struct ref *ref, str *text, c
 	case REF_VARIABLE:
 		if (variable_of(attempt, ref->name, text))
 			return true;
-		return err_set(err, "E-REF-UNKNOWN", "there is no variable $%.*s", STR_ARG(ref->name));
-	case REF_INPUT:
-		*value = map_get(&attempt->engine->given, ref->name);
-		return true;
+		return err_set(
+			err, "E-REF-UNKNOWN", "there is no variable $%.*s", STR_ARG(ref->name));
+	case REF_INPUT: *value = map_get(&attempt->engine->given, ref->name); return true;
 	case REF_LOOP_PREV:
 		return err_set(err, "E-REF-LOOP", "$LOOP_PREV has a meaning in `loop_group` only");
 	case REF_STATE:
-	case REF_OUTPUT:
-		break;
+	case REF_OUTPUT: break;
 	}
 	unit = find_unit(attempt, ref->name);
 	if (!unit)
@@ -219,14 +224,16 @@ static bool is_node(void *ctx, str name)
 
 void values_init(struct attempt *attempt, struct host_values *values, struct ref_resolver *resolver)
 {
-	*values = (struct host_values){.ctx = attempt, .is_node = is_node, .text = resolve_text, .json = resolve_json};
+	*values = (struct host_values){
+		.ctx = attempt, .is_node = is_node, .text = resolve_text, .json = resolve_json};
 	*resolver = (struct ref_resolver){.ctx = attempt, .text = resolve_text};
 }
 
 static bool is_skipped(struct attempt *attempt, const struct value *value)
 {
 	struct ref ref;
-	if (value->kind != VALUE_STRING || !ref_is_whole(value->as.text, &ref) || ref.kind != REF_OUTPUT)
+	if (value->kind != VALUE_STRING || !ref_is_whole(value->as.text, &ref) ||
+		ref.kind != REF_OUTPUT)
 		return false;
 	const struct unit *unit = find_unit(attempt, ref.name);
 	return unit && unit->state == NODE_SKIPPED;
@@ -237,10 +244,11 @@ static bool resolve_for_key(void *ctx, const struct ref *ref, str *out, struct e
 	return ref->kind != REF_VARIABLE && resolve_text(ctx, ref, out, err);
 }
 
-bool values_binding_text(
-	struct attempt *attempt, const struct binding *binding, bool for_key, str *out, struct err *err)
+bool values_binding_text(struct attempt *attempt, const struct binding *binding, bool for_key,
+	str *out, struct err *err)
 {
-	struct ref_resolver resolver = {.ctx = attempt, .text = for_key ? resolve_for_key : resolve_text};
+	struct ref_resolver resolver = {
+		.ctx = attempt, .text = for_key ? resolve_for_key : resolve_text};
 	const struct value *value = binding->value;
 	struct buf text = {0};
 	bool ok = true;

@@ -3,12 +3,13 @@
 
 #include "engine/internal.h"
 
-static bool has_verdict(struct attempt *attempt, str node, const struct digest *output, const struct digest *manifest,
-	enum verdict_kind kind)
+static bool has_verdict(struct attempt *attempt, str node, const struct digest *output,
+	const struct digest *manifest, enum verdict_kind kind)
 {
 	struct verdict_list list = {0};
 	struct engine *engine = attempt->engine;
-	if (!verdicts_on(engine->store, &attempt->arena, engine->workflow->name, node, output, manifest, &list, NULL))
+	if (!verdicts_on(engine->store, &attempt->arena, engine->workflow->name, node, output,
+		    manifest, &list, NULL))
 		return false;
 	for (size_t i = 0; i < list.len; i++) {
 		if (list.ptr[i].kind == kind)
@@ -17,7 +18,8 @@ static bool has_verdict(struct attempt *attempt, str node, const struct digest *
 	return false;
 }
 
-static void add(struct attempt *attempt, enum verdict_kind kind, str node, const struct produced *on, const char *reason)
+static void add(struct attempt *attempt, enum verdict_kind kind, str node,
+	const struct produced *on, const char *reason)
 {
 	struct engine *engine = attempt->engine;
 	struct verdict_row row = {.kind = kind,
@@ -35,7 +37,8 @@ static void add(struct attempt *attempt, enum verdict_kind kind, str node, const
 	verdicts_add(engine->store, &row, NULL, NULL);
 }
 
-static void suspect(struct attempt *attempt, str node, const struct produced *on, const char *reason)
+static void suspect(
+	struct attempt *attempt, str node, const struct produced *on, const char *reason)
 {
 	const struct digest *manifest = on->has_manifest ? &on->manifest : NULL;
 	if (has_verdict(attempt, node, &on->output, manifest, VERDICT_EXONERATED) ||
@@ -45,7 +48,8 @@ static void suspect(struct attempt *attempt, str node, const struct produced *on
 	add(attempt, VERDICT_SUSPECT, node, on, reason);
 }
 
-static void each_input(struct attempt *attempt, void (*fn)(struct attempt *attempt, const struct unit *dep))
+static void each_input(
+	struct attempt *attempt, void (*fn)(struct attempt *attempt, const struct unit *dep))
 {
 	const struct node *node = attempt->unit->node;
 	for (uint32_t d = 0; d < node->dep_count; d++)
@@ -59,18 +63,20 @@ static void note_failed(struct attempt *attempt, const struct unit *dep)
 	struct engine *engine = attempt->engine;
 	if (!dep->out.result)
 		return;
-	results_consumed(engine->store, dep->out.result, engine->row.id, attempt->unit->node->id, false, NULL);
+	results_consumed(engine->store, dep->out.result, engine->row.id, attempt->unit->node->id,
+		false, NULL);
 	if (dep->state == NODE_REUSED && !engine->options->no_suspect)
 		suspect(attempt, dep->node->id, &dep->out,
-			arena_printf(&attempt->arena, "%.*s failed on it in run %lld", STR_ARG(attempt->unit->node->id),
-				(long long)engine->row.id));
+			arena_printf(&attempt->arena, "%.*s failed on it in run %lld",
+				STR_ARG(attempt->unit->node->id), (long long)engine->row.id));
 }
 
 static void note_passed(struct attempt *attempt, const struct unit *dep)
 {
 	struct engine *engine = attempt->engine;
 	if (dep->out.result)
-		results_consumed(engine->store, dep->out.result, engine->row.id, attempt->unit->node->id, true, NULL);
+		results_consumed(engine->store, dep->out.result, engine->row.id,
+			attempt->unit->node->id, true, NULL);
 }
 
 void verdict_after_failure(struct attempt *attempt)
@@ -89,26 +95,31 @@ static void accuse_earlier_inputs(struct attempt *attempt)
 	const struct value *extra = json_parse(&attempt->arena, attempt->last.extra, NULL);
 	const struct value *inputs = json_parse(&attempt->arena, attempt->last.inputs, NULL);
 	struct digest own;
-	if (!parse_digest(value_get(extra, STR("own")), &own) || !digest_eq(&own, &attempt->own) || !inputs ||
-		inputs->kind != VALUE_LIST)
+	if (!parse_digest(value_get(extra, STR("own")), &own) || !digest_eq(&own, &attempt->own) ||
+		!inputs || inputs->kind != VALUE_LIST)
 		return;
 	for (size_t i = 0; i < inputs->as.list.count; i++) {
 		const struct value *input = &inputs->as.list.items[i];
 		const struct value *name = value_get(input, STR("node"));
 		struct produced then = {.emits = STR("")};
-		if (!name || name->kind != VALUE_STRING || !parse_digest(value_get(input, STR("output")), &then.output))
+		if (!name || name->kind != VALUE_STRING ||
+			!parse_digest(value_get(input, STR("output")), &then.output))
 			continue;
-		then.has_manifest = parse_digest(value_get(input, STR("artifacts")), &then.manifest);
+		then.has_manifest =
+			parse_digest(value_get(input, STR("artifacts")), &then.manifest);
 		const struct node *node = workflow_find(attempt->engine->workflow, name->as.text);
 		const struct produced *now = node ? &attempt->engine->units[node->index].out : NULL;
 		if (!now || !now->has_output)
 			continue;
-		bool same = digest_eq(&now->output, &then.output) && now->has_manifest == then.has_manifest &&
-			    (!now->has_manifest || digest_eq(&now->manifest, &then.manifest));
+		bool same = digest_eq(&now->output, &then.output) &&
+		            now->has_manifest == then.has_manifest &&
+		            (!now->has_manifest || digest_eq(&now->manifest, &then.manifest));
 		if (!same)
 			suspect(attempt, node->id, &then,
-				arena_printf(&attempt->arena, "%.*s failed on it in run %lld and passed on another",
-					STR_ARG(attempt->unit->node->id), (long long)attempt->last.run));
+				arena_printf(&attempt->arena,
+					"%.*s failed on it in run %lld and passed on another",
+					STR_ARG(attempt->unit->node->id),
+					(long long)attempt->last.run));
 	}
 }
 
@@ -125,18 +136,22 @@ static void judge_suspect(struct attempt *attempt)
 		.has_manifest = then->has_manifest,
 		.result = then->id,
 		.emits = STR("")};
-	bool same = digest_eq(&now->output, &then->output) && now->has_manifest == then->has_manifest &&
-		    (!now->has_manifest || digest_eq(&now->manifest, &then->manifest));
+	bool same = digest_eq(&now->output, &then->output) &&
+	            now->has_manifest == then->has_manifest &&
+	            (!now->has_manifest || digest_eq(&now->manifest, &then->manifest));
 	verdicts_release_kind(engine->store, engine->workflow->name, node, VERDICT_SUSPECT,
 		engine->world->wall_ms(engine->world->ctx), NULL);
 	if (same) {
 		add(attempt, VERDICT_EXONERATED, node, &old, "run again, it gave the same output");
-		tell(attempt, EVENT_NOTE, STR("it gave the same output again: the fault is not in it"));
+		tell(attempt, EVENT_NOTE,
+			STR("it gave the same output again: the fault is not in it"));
 		return;
 	}
-	add(attempt, VERDICT_QUARANTINED, node, &old, "run again after a consumer failed on it, it gave another output");
+	add(attempt, VERDICT_QUARANTINED, node, &old,
+		"run again after a consumer failed on it, it gave another output");
 	tell(attempt, EVENT_NOTE,
-		str_of(arena_printf(&attempt->arena, "it gave another output: the one of run %lld is quarantined",
+		str_of(arena_printf(&attempt->arena,
+			"it gave another output: the one of run %lld is quarantined",
 			(long long)then->run)));
 }
 
@@ -145,7 +160,8 @@ void verdict_after_success(struct attempt *attempt)
 	each_input(attempt, note_passed);
 	if (attempt->is_suspect_rerun)
 		judge_suspect(attempt);
-	if (attempt->last.run && attempt->last.state == NODE_FAILED && !attempt->engine->options->no_suspect)
+	if (attempt->last.run && attempt->last.state == NODE_FAILED &&
+		!attempt->engine->options->no_suspect)
 		accuse_earlier_inputs(attempt);
 }
 
@@ -164,9 +180,12 @@ bool verdict_allows(struct attempt *attempt, struct err *err)
 			continue;
 		struct buf hex = {0};
 		digest_add_hex(&hex, &v->output);
-		err_set(err, "E-SAME-BAD-OUTPUT", "same bad output again: what it made is quarantined by %.*s: %.*s",
+		err_set(err, "E-SAME-BAD-OUTPUT",
+			"same bad output again: what it made is quarantined by %.*s: %.*s",
 			STR_ARG(v->by), STR_ARG(v->reason));
-		err_help(err, "mend the node, or, if the output is good after all: pawl release %.12s", buf_cstr(&hex));
+		err_help(err,
+			"mend the node, or, if the output is good after all: pawl release %.12s",
+			buf_cstr(&hex));
 		buf_finish(&hex);
 		return false;
 	}

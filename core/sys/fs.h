@@ -35,7 +35,8 @@ enum fs_found fs_lstat_at(int dirfd, const char *path, struct fs_stat *out, stru
 struct fs_look;
 struct fs_look *fs_look_create(int dirfd); /* borrows dirfd */
 void fs_look_destroy(struct fs_look *look);
-enum fs_found fs_look_at(struct fs_look *look, const char *path, struct fs_stat *out, struct err *err);
+enum fs_found fs_look_at(
+	struct fs_look *look, const char *path, struct fs_stat *out, struct err *err);
 
 /* Opens a directory (O_PATH-free, usable with *at); -1 and *err where it is none. */
 int fs_open_dir(const char *path, struct err *err);
@@ -45,7 +46,8 @@ int fs_open_beneath(int dirfd, const char *path, struct err *err);
 
 /* SHA-256 of a regular file beneath dirfd, and what fstat said of the very descriptor before and after reading: FS_ERROR
  * with E-FS-CHANGING where they differ. */
-enum fs_found fs_digest_at(int dirfd, const char *path, struct digest *out, struct fs_stat *stat, struct err *err);
+enum fs_found fs_digest_at(
+	int dirfd, const char *path, struct digest *out, struct fs_stat *stat, struct err *err);
 
 /* Whole regular file into *out, whose bytes it replaces; at most `limit` bytes, more is E-FS-TOO-LARGE. */
 bool fs_read_file(int dirfd, const char *path, size_t limit, struct buf *out, struct err *err);
@@ -53,7 +55,8 @@ bool fs_read_file(int dirfd, const char *path, size_t limit, struct buf *out, st
 /* Writes through a temporary file in the same directory (".pawl-", 16 hexadecimal digits, ".tmp"; only a crash leaves one),
  * fsync, rename; with `durable` also fsync of the directory.  The file gets exactly `mode`, whatever the umask.  A symlink
  * of that name is replaced. */
-bool fs_write_file(int dirfd, const char *path, str bytes, mode_t mode, bool durable, struct err *err);
+bool fs_write_file(
+	int dirfd, const char *path, str bytes, mode_t mode, bool durable, struct err *err);
 
 /* Makes a symbolic link beneath dirfd, whatever its target, replacing a file or link of that name. */
 bool fs_write_link(int dirfd, const char *path, const char *target, struct err *err);
@@ -82,7 +85,8 @@ struct fs_list {
 
 /* All entries below `path`, directories too, recursively, sorted by name as bytes; symlinks are listed, not followed.
  * Entries named `skip` at the top are left out (NULL: none).  *out is empty where it fails. */
-bool fs_list_tree(int dirfd, const char *path, const char *skip, struct fs_list *out, struct err *err);
+bool fs_list_tree(
+	int dirfd, const char *path, const char *skip, struct fs_list *out, struct err *err);
 void fs_list_finish(struct fs_list *list);
 
 /* Expands a glob (`*`, `?`, `[...]`, `**` for any depth) beneath dirfd into sorted relative paths of files and links, not of

@@ -32,12 +32,14 @@ void fs_close(int fd);
 
 /* Calls visit for each entry of the directory `fd`, which it closes, but "." and ".."; ends when visit gives false.
  * `path` is for messages. */
-bool fs_scan(int fd, const char *path, bool (*visit)(void *ctx, int fd, const char *name, struct err *err),
-	void *ctx, struct err *err);
+bool fs_scan(int fd, const char *path,
+	bool (*visit)(void *ctx, int fd, const char *name, struct err *err), void *ctx,
+	struct err *err);
 
 /* Adds an entry named `path` with the lstat and target of `name`, which is in the directory `fd`.  FS_ABSENT: it has just
  * gone. */
-enum fs_found fs_list_add(struct fs_list *list, int fd, const char *name, str path, struct err *err);
+enum fs_found fs_list_add(
+	struct fs_list *list, int fd, const char *name, str path, struct err *err);
 
 /* By path, as bytes. */
 void fs_list_sort(struct fs_list *list);

@@ -84,7 +84,8 @@ static void map_keeps_what_was_put(void **state)
 	struct arena arena = {0};
 	assert_null(map_get(&map, STR("x")));
 	for (size_t i = 0; i < 5000; i++)
-		map_put(&map, str_of(arena_printf(&arena, "key-%zu", i)), arena_printf(&arena, "%zu", i));
+		map_put(&map, str_of(arena_printf(&arena, "key-%zu", i)),
+			arena_printf(&arena, "%zu", i));
 	assert_int_equal(map.len, 5000);
 	assert_string_equal(map_get(&map, STR("key-4321")), "4321");
 	assert_null(map_get(&map, STR("key-5000")));
