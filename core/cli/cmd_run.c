@@ -127,6 +127,9 @@ static int exit_code_of(const struct job *job, const struct engine_summary *summ
 	}
 }
 
+/* Between SIGTERM and SIGKILL. */
+static const uint64_t grace_ms = 5000;
+
 /* What a killed pawl left running is ended before anything runs again. */
 static void reconcile(struct job *job)
 {
@@ -137,7 +140,7 @@ static void reconcile(struct job *job)
 	for (size_t i = 0; i < count; i++) {
 		const char *marker = arena_printf(&job->cli->arena, "PAWL_ATTEMPT_ID=%s/%lld/",
 			store_id(job->store), (long long)ids[i]);
-		size_t ended = proc_end_marked(marker, job->options.grace_ms);
+		size_t ended = proc_end_marked(marker, grace_ms);
 		talk_note(job->cli, "run %lld was interrupted%s", (long long)ids[i],
 			ended ? "; what it had left running was ended" : "");
 	}
@@ -192,7 +195,7 @@ static int run_job(struct job *job, struct run_args *a, const char *stored_input
 	job->options.verbose = cli->is_verbose;
 	job->options.jobs = a->jobs > 0 && a->jobs < 100000 ? (uint32_t)a->jobs : default_jobs();
 	job->options.environment = (const char *const *)environ;
-	job->options.grace_ms = 5000;
+	job->options.grace_ms = grace_ms;
 	job->code = EXIT_USAGE;
 	if (!set_reuse(job, a) || !set_marks(job, a) ||
 		!inputs_read(cli, job->workflow, &a->inputs, a->input_file, stored_inputs,

@@ -3,6 +3,7 @@
 #include "cli/help.h"
 #include "sys/tty.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,8 +60,19 @@ static int dispatch(struct cli *cli, int argc, char **argv)
 	return unknown_command(cli, argv[1]);
 }
 
+/* Where one of the three is closed, the next file to be opened, the store's say, would take its place and its output. */
+static void fill_standard_files(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO)
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
+	fill_standard_files();
 	struct cli cli = {.program = argc ? argv[0] : "pawl"};
 	cli.has_color_out = tty_is_fancy(STDOUT_FILENO);
 	cli.has_color_err = tty_is_fancy(STDERR_FILENO);

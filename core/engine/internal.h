@@ -117,6 +117,7 @@ struct engine {
 	struct err error;
 	uint64_t started_mono;
 	bool has_started_bodies;
+	bool has_flushed; /* the run's row is in the store */
 	struct world_timer *flush_timer;
 	uint64_t flushed_mono;
 	const char *artifacts_dir; /* absolute; of this run */

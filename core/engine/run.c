@@ -166,6 +166,15 @@ static void decide_ready(struct engine *engine)
 	engine->todo.len = engine->todo_head = 0;
 }
 
+/* Before the first body: by the run's row, once it is in the store, the next pawl finds what a killed one left running. */
+static void flush_before_bodies(struct engine *engine)
+{
+	if (engine->running == 1 && !engine->has_flushed) {
+		engine->has_flushed = true;
+		flush(engine);
+	}
+}
+
 /* Those that wait for a slot, oldest first; one whose pool is full doesn't hold up the others. */
 static bool start_waiting(struct engine *engine)
 {
@@ -180,6 +189,7 @@ static bool start_waiting(struct engine *engine)
 		} else if (engine->running < engine->options->jobs && has_slot(engine, unit)) {
 			engine->running++;
 			use_slot(engine, unit, 1);
+			flush_before_bodies(engine);
 			node_start(engine, unit);
 			any = true;
 		} else {
