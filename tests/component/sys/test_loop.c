@@ -3,6 +3,11 @@
 
 /* ---- the usual child ---- */
 
+/* Which signals a shell's child ignores, but for 32 and 33: those are the C library's own, they can't be set, and make starts
+ * its children with them ignored. */
+#define SHOW_IGNORED \
+	"s=$(sed -n 's/^SigIgn:[^0-9a-f]*//p' /proc/self/status); echo $((0x$s & ~0x180000000))"
+
 static void child_gives_output_and_status(void **state)
 {
 	(void)state;
@@ -65,8 +70,8 @@ static void child_starts_with_a_clean_state(void **state)
 			  "['LC_CTYPE', 'PATH', 'PAWL_TEST_NODE']\n");
 	clear(&seen);
 	/* python ignores SIGPIPE by itself; a shell does not. */
-	run_sh(&seen, "grep SigIgn /proc/self/status", 2000);
-	assert_out(&seen, "SigIgn:\t0000000000000000\n");
+	run_sh(&seen, SHOW_IGNORED, 2000);
+	assert_out(&seen, "0\n");
 	clear(&seen);
 }
 
@@ -554,9 +559,9 @@ static void signals_ignored_before_stay_ignored(void **state)
 	int hup = SIGHUP;
 	struct seen seen = {0};
 	world->timer_start(world->ctx, 0, send_self, &hup);
-	run_sh(&seen, "sleep 0.1; grep SigIgn /proc/self/status", 2000);
+	run_sh(&seen, "sleep 0.1; " SHOW_IGNORED, 2000);
 	assert_int_equal(got_signal, 0);
-	assert_out(&seen, "SigIgn:\t0000000000000000\n");
+	assert_out(&seen, "0\n");
 	loop_destroy(loop, 0);
 	signal(SIGHUP, SIG_DFL);
 	sigprocmask(SIG_SETMASK, NULL, &after);
