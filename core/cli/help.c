@@ -29,10 +29,16 @@ int help_overview(struct cli *cli)
 	return EXIT_DONE;
 }
 
+extern const struct command command_help;
+
 static int run_help(struct cli *cli, int argc, char **argv)
 {
 	if (argc < 2)
 		return help_overview(cli);
+	if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")) {
+		help_print(cli, &command_help);
+		return EXIT_DONE;
+	}
 	for (size_t i = 0; commands[i]; i++) {
 		if (!strcmp(argv[1], commands[i]->name)) {
 			help_print(cli, commands[i]);

@@ -12,19 +12,29 @@
 extern const struct command command_run, command_resume, command_plan, command_why, command_runs,
 	command_show, command_logs, command_output, command_invalidate, command_lint, command_types,
 	command_help;
+extern const struct command command_quarantine, command_release, command_verdicts,
+	command_artifacts, command_gc, command_cancel, command_abandon, command_list;
 
 const struct command *const commands[] = {
 	&command_run,
 	&command_resume,
+	&command_cancel,
+	&command_abandon,
 	&command_plan,
 	&command_why,
 	&command_runs,
 	&command_show,
 	&command_logs,
 	&command_output,
+	&command_artifacts,
 	&command_invalidate,
+	&command_quarantine,
+	&command_release,
+	&command_verdicts,
+	&command_list,
 	&command_lint,
 	&command_types,
+	&command_gc,
 	&command_help,
 	NULL,
 };

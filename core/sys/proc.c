@@ -251,6 +251,24 @@ size_t proc_end_marked(const char *marker_prefix, uint64_t grace_ms)
 	return ended;
 }
 
+size_t proc_count_marked(const char *marker_prefix)
+{
+	struct proc_table table = {0};
+	struct buf env = {0};
+	size_t count = 0;
+	proc_table_read(&table);
+	for (size_t i = 0; i < table.list.len; i++) {
+		const struct proc_stat *stat = &table.list.ptr[i];
+		if (stat->id.pid == (int32_t)getpid() || !proc_stat_is_live(stat))
+			continue;
+		proc_read_env(stat->id.pid, &env);
+		count += proc_env_has(buf_str(&env), str_of(marker_prefix), false);
+	}
+	vec_finish(&table.list);
+	buf_finish(&env);
+	return count;
+}
+
 /* Appends `dir` made absolute; an empty one is the working directory, as in PATH. */
 static bool add_dir(struct buf *out, str dir, const char *cwd)
 {

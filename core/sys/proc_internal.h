@@ -42,7 +42,4 @@ void proc_read_env(int32_t pid, struct buf *out);
 /* Whether an entry begins with `prefix`; with `whole`, is equal to it. */
 bool proc_env_has(str env, str prefix, bool whole);
 
-/* Sends a signal to that very process, never to one that got its number later; false where it is gone. */
-bool proc_send(struct proc_id id, int signal);
-
 #endif
