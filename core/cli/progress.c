@@ -100,7 +100,15 @@ static void on_failed(void *arg, int64_t run, const struct node *node)
 static void on_run_ended(void *arg, const struct engine_summary *summary)
 {
 	struct progress *p = arg;
+	/* Of the events the end of the run is the last one; to people the error says why it was the end. */
+	if (summary->error && p->cli->is_json)
+		talk_err(p->cli, summary->error);
 	p->view->run_ended(p, summary);
+	if (!summary->error || p->cli->is_json)
+		return;
+	if (p->cli->outlet)
+		outlet_drain(p->cli->outlet, 1000);
+	talk_err(p->cli, summary->error);
 }
 
 struct engine_events progress_events(struct progress *p)

@@ -1,5 +1,305 @@
+/* progress_json: a run as JSON events, one a line, for programs.  docs/events.md says what each event has, the schema beside it
+ * is what the tests check.  What a node printed is text of a stranger: every string goes through the JSON writer. */
 #include "cli/progress_inner.h"
-const struct progress_view progress_json = {.run_started = plain_run_started,
-	.node = plain_node,
-	.failed = plain_failed,
-	.run_ended = plain_run_ended};
+
+#include "base/utf8.h"
+#include "data/json.h"
+#include "engine/blame.h"
+#include "store/cas.h"
+
+static const size_t tail_most = 4096;
+
+/* ---- one event ---- */
+
+static void add_text(struct buf *out, const char *name, str text)
+{
+	buf_printf(out, ",\"%s\":", name);
+	json_write_string(out, text);
+}
+
+static void add_number(struct buf *out, const char *name, int64_t number)
+{
+	buf_printf(out, ",\"%s\":%lld", name, (long long)number);
+}
+
+static void begin(struct progress *p, struct buf *out, const char *event, const struct node *node)
+{
+	buf_printf(out, "{\"v\":1,\"event\":\"%s\",\"at_ms\":%lld,\"run\":%lld", event,
+		(long long)p->world->wall_ms(p->world->ctx), (long long)p->run);
+	if (node)
+		add_text(out, "node", node->id);
+}
+
+static bool end(struct progress *p, struct buf *out, bool may_drop)
+{
+	buf_add_z(out, "}\n");
+	bool taken = p->write(p, buf_str(out), may_drop);
+	buf_finish(out);
+	return taken;
+}
+
+/* ---- output ---- */
+
+static void tell_dropped(struct progress *p)
+{
+	struct buf out = {0};
+	if (!p->dropped)
+		return;
+	begin(p, &out, "warning", NULL);
+	add_text(&out, "code", STR("W-OUTPUT-DROPPED"));
+	buf_printf(&out,
+		",\"message\":\"%zu bytes of nodes' output were left out, the reader is slow\",\"bytes\":%zu",
+		p->dropped, p->dropped);
+	buf_printf(&out, ",\"help\":\"pawl logs %lld\"", (long long)p->run);
+	if (end(p, &out, true))
+		p->dropped = 0;
+}
+
+static void send_output(struct progress *p, const struct node *node, int stream, str bytes)
+{
+	struct buf out = {0};
+	if (!bytes.len)
+		return;
+	tell_dropped(p);
+	begin(p, &out, "node_output", node);
+	add_text(&out, "stream", stream ? STR("stderr") : STR("stdout"));
+	add_text(&out, "text", bytes);
+	if (utf8_invalid_at(bytes) != SIZE_MAX)
+		buf_add_z(&out, ",\"lossy\":true");
+	if (!end(p, &out, true))
+		p->dropped += bytes.len;
+}
+
+/* How many bytes at the end begin a character that the next piece may complete. */
+static size_t unfinished(str s)
+{
+	for (size_t n = 1; n <= 3 && n <= s.len; n++) {
+		unsigned char c = (unsigned char)s.ptr[s.len - n];
+		if ((c & 0xc0) == 0x80)
+			continue;
+		size_t whole = c >= 0xf0 && c <= 0xf4  ? 4
+		               : c >= 0xe0 && c < 0xf0 ? 3
+		               : c >= 0xc2 && c < 0xe0 ? 2
+		                                       : 1;
+		return n < whole ? n : 0;
+	}
+	return 0;
+}
+
+static void on_output(struct progress *p, const struct node_event *e)
+{
+	int stream = e->stream == WORLD_STDERR;
+	struct buf *held = &p->partials[e->node->index].streams[stream];
+	struct buf all = *held;
+	*held = (struct buf){0};
+	buf_add(&all, e->bytes);
+	str text = buf_str(&all);
+	size_t later = unfinished(text);
+	buf_add(held, str_slice(text, text.len - later, text.len));
+	send_output(p, e->node, stream, str_slice(text, 0, text.len - later));
+	buf_finish(&all);
+}
+
+static void end_output(struct progress *p, const struct node *node)
+{
+	for (int i = 0; i < 2; i++) {
+		struct buf *held = &p->partials[node->index].streams[i];
+		send_output(p, node, i, buf_str(held));
+		buf_finish(held);
+	}
+}
+
+/* ---- events of nodes ---- */
+
+static void on_decided(struct progress *p, const struct node_event *e)
+{
+	struct buf out = {0};
+	bool is_reuse = e->state == NODE_REUSED;
+	begin(p, &out, "node_decided", e->node);
+	add_text(&out, "action", is_reuse ? STR("reuse") : STR("run"));
+	add_text(&out, "reason", str_of(e->reason));
+	add_text(&out, "sentence", e->sentence);
+	if (is_reuse)
+		add_number(&out, "origin", e->origin);
+	if (p->is_plan)
+		buf_printf(&out, ",\"uncertain\":%s", e->is_uncertain ? "true" : "false");
+	end(p, &out, false);
+}
+
+static void on_ended(struct progress *p, const struct node_event *e)
+{
+	struct buf out = {0};
+	end_output(p, e->node);
+	begin(p, &out, "node_ended", e->node);
+	add_text(&out, "state", str_of(node_state_name(e->state)));
+	add_text(&out, "reason", str_of(e->reason));
+	add_text(&out, "sentence", e->sentence);
+	add_number(&out, "tries", e->tries);
+	add_number(&out, "ms", e->tries ? (int64_t)e->ms : 0);
+	if (e->state == NODE_REUSED)
+		add_number(&out, "origin", e->origin);
+	end(p, &out, false);
+}
+
+static void on_retry(struct progress *p, const struct node_event *e)
+{
+	struct buf out = {0};
+	end_output(p, e->node);
+	begin(p, &out, "node_retry", e->node);
+	add_number(&out, "try", e->tries);
+	add_text(&out, "message", e->sentence);
+	add_number(&out, "delay_ms", (int64_t)e->ms);
+	end(p, &out, false);
+}
+
+static void on_node(struct progress *p, const struct node_event *e)
+{
+	struct buf out = {0};
+	switch (e->kind) {
+	case EVENT_DECIDED: on_decided(p, e); break;
+	case EVENT_STARTED:
+		begin(p, &out, "node_started", e->node);
+		add_number(&out, "try", e->tries);
+		end(p, &out, false);
+		break;
+	case EVENT_RETRY: on_retry(p, e); break;
+	case EVENT_NOTE:
+		begin(p, &out, "node_note", e->node);
+		add_text(&out, "text", e->sentence);
+		end(p, &out, false);
+		break;
+	case EVENT_OUTPUT: on_output(p, e); break;
+	case EVENT_ENDED: on_ended(p, e); break;
+	}
+}
+
+/* ---- failure: what the report for people says, in fields ---- */
+
+static void add_error(struct buf *out, str error)
+{
+	size_t colon = str_find(error, STR(": "), 0);
+	size_t help = str_find(error, STR("\nhelp: "), 0);
+	str code = str_slice(error, 0, colon == SIZE_MAX ? 0 : colon);
+	add_text(out, "code", code);
+	add_text(out, "message",
+		str_slice(error, colon == SIZE_MAX ? 0 : colon + 2,
+			help == SIZE_MAX ? error.len : help));
+	if (help != SIZE_MAX)
+		add_text(out, "help", str_slice(error, help + 7, error.len));
+}
+
+static void add_tail(struct progress *p, struct buf *out, str hex)
+{
+	struct digest digest;
+	struct buf text = {0};
+	if (!hex.len || !digest_parse(hex, &digest) || !cas_get(p->store, &digest, &text, NULL)) {
+		buf_finish(&text);
+		return;
+	}
+	str all = buf_str(&text);
+	size_t from = all.len > tail_most ? all.len - tail_most : 0;
+	while (from && from < all.len && ((unsigned char)all.ptr[from] & 0xc0) == 0x80)
+		from++;
+	add_text(out, "stderr_tail", str_slice(all, from, all.len));
+	add_number(out, "stderr_bytes", (int64_t)all.len);
+	buf_finish(&text);
+}
+
+static void add_invalidate(struct progress *p, struct buf *out, const struct node_row *row)
+{
+	struct arena arena = {0};
+	const struct value *inputs = json_parse(&arena, row->inputs, NULL);
+	struct buf command = {0};
+	size_t count = inputs && inputs->kind == VALUE_LIST ? inputs->as.list.count : 0;
+	for (size_t i = 0; i < count; i++) {
+		const struct value *state = value_get(&inputs->as.list.items[i], STR("state"));
+		const struct value *name = value_get(&inputs->as.list.items[i], STR("node"));
+		if (!state || !name || !str_is(state->as.text, "reused"))
+			continue;
+		if (!command.len)
+			buf_printf(&command, "pawl invalidate %lld", (long long)p->run);
+		buf_printf(&command, " %.*s", STR_ARG(name->as.text));
+	}
+	if (inputs) {
+		buf_add_z(out, ",\"inputs\":");
+		json_write(out, inputs);
+	}
+	if (command.len)
+		add_text(out, "invalidate", buf_str(&command));
+	buf_finish(&command);
+	arena_finish(&arena);
+}
+
+static void on_failed(struct progress *p, const struct node *node)
+{
+	struct buf out = {0};
+	struct buf report = {0};
+	struct arena arena = {0};
+	struct node_row row = {0};
+	bool found = false;
+	begin(p, &out, "node_failed", node);
+	add_text(&out, "file", str_of(node->at.file));
+	add_number(&out, "line", node->at.line);
+	if (nodes_get(p->store, &arena, p->run, node->id, &row, &found, NULL) && found) {
+		add_error(&out, row.error);
+		add_number(&out, "tries", row.tries);
+		add_number(&out, "exit_code", row.exit_code);
+		add_number(&out, "signal", row.signal);
+		add_tail(p, &out, row.log);
+		add_invalidate(p, &out, &row);
+	}
+	blame_write(&report, p->store, p->workflow, p->run, node, false);
+	add_text(&out, "report", buf_str(&report));
+	end(p, &out, false);
+	buf_finish(&report);
+	arena_finish(&arena);
+}
+
+/* ---- the run ---- */
+
+static void run_started(struct progress *p, int64_t run, int64_t attempt)
+{
+	struct buf out = {0};
+	(void)run;
+	begin(p, &out, "run_started", NULL);
+	add_number(&out, "attempt", attempt);
+	add_text(&out, "workflow", p->workflow->name);
+	add_text(&out, "file", str_of(p->workflow->file));
+	add_number(&out, "nodes", p->workflow->node_count);
+	buf_printf(&out, ",\"plan\":%s", p->is_plan ? "true" : "false");
+	end(p, &out, false);
+}
+
+static void run_ended(struct progress *p, const struct engine_summary *s)
+{
+	struct buf out = {0};
+	tell_dropped(p);
+	begin(p, &out, "run_ended", NULL);
+	add_number(&out, "attempt", s->attempt);
+	add_text(&out, "state", p->is_plan ? STR("planned") : str_of(run_state_name(s->state)));
+	add_number(&out, "ms", (int64_t)s->ms);
+	if (p->is_plan) {
+		add_number(&out, "would_run", (int64_t)p->planned);
+		end(p, &out, false);
+		return;
+	}
+	add_number(&out, "ran", s->ran);
+	add_number(&out, "reused", s->reused);
+	add_number(&out, "failed", s->failed);
+	add_number(&out, "skipped", s->skipped);
+	add_number(&out, "cancelled", s->cancelled);
+	buf_add_z(&out, ",\"reused_from\":[");
+	for (size_t i = 0; i < p->origins.len; i++)
+		buf_printf(&out, "%s%lld", i ? "," : "", (long long)p->origins.ptr[i]);
+	buf_add_char(&out, ']');
+	if (p->first_failed)
+		add_text(&out, "first_failed", p->first_failed->id);
+	if (s->signal)
+		add_number(&out, "signal", s->signal);
+	if (s->state != RUN_COMPLETED)
+		buf_printf(&out, ",\"next\":\"pawl resume %lld\"", (long long)s->run);
+	end(p, &out, false);
+}
+
+const struct progress_view progress_json = {
+	.run_started = run_started, .node = on_node, .failed = on_failed, .run_ended = run_ended};

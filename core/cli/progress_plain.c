@@ -263,8 +263,6 @@ void plain_run_ended(struct progress *p, const struct engine_summary *s)
 		add_summary(p, s, &out);
 	p->write(p, buf_str(&out), false);
 	buf_finish(&out);
-	if (s->error && !p->is_plan)
-		talk_err(p->cli, s->error);
 }
 
 const struct progress_view progress_plain = {.run_started = plain_run_started,

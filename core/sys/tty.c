@@ -35,6 +35,17 @@ size_t tty_width(int fd)
 	return 80;
 }
 
+size_t tty_height(int fd)
+{
+	struct winsize size;
+	return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_row ? size.ws_row : 24;
+}
+
+bool tty_is_foreground(int fd)
+{
+	return tcgetpgrp(fd) == getpgrp();
+}
+
 bool tty_write(int fd, const char *ptr, size_t len)
 {
 	while (len) {
