@@ -73,7 +73,7 @@ void args_finish(struct arg_list *list);
 
 /* ---- talking (talk.c) ---- */
 
-/* Prints an error or warning: code, sentence, source line with a caret, help. */
+/* Prints an error or warning on stderr: code, sentence, source line with a caret, help; with --json also as an event. */
 void talk_err(struct cli *cli, const struct err *err);
 void talk_diags(struct cli *cli, const struct diags *diags);
 /* Prints, finishes the err, and gives the exit code that suits its code: 4 for E-STORE-*, E-FS-*, E-LOOP-*; else 2. */

@@ -289,8 +289,12 @@ static bool find_resumed(struct job *job, const char *which, struct run_row *row
 			return is_resumable(job->cli, row);
 		}
 	}
-	talk_outf(job->cli,
-		"every run has completed: there is nothing to resume; `pawl run NAME` starts a fresh one\n");
+	static const char sentence[] =
+		"every run has completed: there is nothing to resume; `pawl run NAME` starts a fresh one";
+	if (job->cli->is_json)
+		talk_note(job->cli, "%s", sentence);
+	else
+		talk_outf(job->cli, "%s\n", sentence);
 	job->code = EXIT_DONE;
 	return false;
 }

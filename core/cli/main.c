@@ -80,10 +80,20 @@ static void fill_standard_files(void)
 		close(fd);
 }
 
+/* Known before anything can go wrong, so that a wrong option is told as an event too. */
+static bool wants_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (!strcmp(argv[i], "--json"))
+			return true;
+	}
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	fill_standard_files();
-	struct cli cli = {.program = argc ? argv[0] : "pawl"};
+	struct cli cli = {.program = argc ? argv[0] : "pawl", .is_json = wants_json(argc, argv)};
 	cli.has_color_out = tty_is_fancy(STDOUT_FILENO);
 	cli.has_color_err = tty_is_fancy(STDERR_FILENO);
 	signal(SIGPIPE, SIG_IGN);

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/utf8.h"
+#include "data/json.h"
 #include "sys/fs.h"
 #include "sys/tty.h"
 
@@ -81,9 +82,38 @@ static void add_err(struct cli *cli, struct buf *out, const struct err *err)
 	}
 }
 
+/* The event of docs/events.md.  Nothing is done about a failure to write it: that would be one more error to tell. */
+static void send_err(struct cli *cli, const struct err *err)
+{
+	struct buf out = {0};
+	buf_printf(
+		&out, "{\"v\":1,\"event\":\"%s\",\"code\":", err->is_warning ? "warning" : "error");
+	json_write_string(&out, str_of(err->code ? err->code : "E-BUG"));
+	buf_add_z(&out, ",\"message\":");
+	json_write_string(&out, str_of(err->message));
+	if (err->at.file && err->at.line) {
+		buf_add_z(&out, ",\"file\":");
+		json_write_string(&out, str_of(err->at.file));
+		buf_printf(&out, ",\"line\":%u,\"column\":%u", err->at.line,
+			err->at.col ? err->at.col : 1);
+	}
+	if (err->help) {
+		buf_add_z(&out, ",\"help\":");
+		json_write_string(&out, str_of(err->help));
+	}
+	buf_add_z(&out, "}\n");
+	if (cli->outlet)
+		outlet_add(cli->outlet, buf_str(&out), false);
+	else
+		tty_write(STDOUT_FILENO, out.ptr, out.len);
+	buf_finish(&out);
+}
+
 void talk_err(struct cli *cli, const struct err *err)
 {
 	struct buf out = {0};
+	if (cli->is_json)
+		send_err(cli, err);
 	add_err(cli, &out, err);
 	tty_write(STDERR_FILENO, out.ptr, out.len);
 	buf_finish(&out);
