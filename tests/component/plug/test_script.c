@@ -71,16 +71,26 @@ static void scripts_take_args(void **state)
 	}
 }
 
+/* Older ones (18 in Debian 12) take an inline script for CommonJS, whatever is in it. */
+static bool node_knows_modules(void)
+{
+	bool knows = system("node -e \"import 'node:os'\" >/dev/null 2>&1") == 0;
+	if (!knows)
+		print_message("no node here that takes `import` in an inline script\n");
+	return knows;
+}
+
 static void node_takes_modules_and_commonjs(void **state)
 {
 	struct bench *bench = *state;
+	bool modules = node_knows_modules();
 	const struct bench_value values[] = {
 		{"$a.output", STR_INIT("[1, 2]"), NULL}, {NULL, {0}, NULL}};
 	const char *const bodies[] = {
 		"const os = require('os'); console.log($a.output.length, typeof os.EOL);",
 		"import os from 'node:os'; console.log($a.output.length, typeof os.EOL);",
 	};
-	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+	for (size_t i = 0; i < (modules ? 2 : 1); i++) {
 		struct buf text = {0};
 		buf_printf(&text, TWO "  runtime: node\n  script: |\n    %s\n", bodies[i]);
 		bench_do(bench, buf_cstr(&text), values);

@@ -312,7 +312,7 @@ static void hostile_bodies_cost_no_more_than_others(void **state)
 static const char oracle_head[] =
 	"#!/usr/bin/env node\n"
 	"'use strict';\n"
-	"const fs = globalThis.process.getBuiltinModule('fs');\n"
+	"const fs = globalThis.process.getBuiltinModule?.('fs') ?? require('fs');\n"
 	"const process = globalThis.process;\n"
 	"let checks = 0, bad = 0;\n"
 	"function check(i, name, got, want) {\n"
@@ -403,9 +403,15 @@ static void node_script_gets_exact_values(void **state)
 	run_oracle(argv, 3);
 }
 
+/* Before node 20.16 a module given on the command line has no way to read a file without an import, which the prelude can't
+ * add to a body; such a node doesn't take `import` in a body either. */
 static void node_module_gets_exact_values(void **state)
 {
 	(void)state;
+	if (system("node -e 'process.getBuiltinModule(\"fs\")' >/dev/null 2>&1") != 0) {
+		print_message("no node here that has process.getBuiltinModule\n");
+		skip();
+	}
 	char *const argv[] = {arg_node, arg_module, arg_e, NULL};
 	run_oracle(argv, 4);
 }
