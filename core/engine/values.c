@@ -168,6 +168,13 @@ static bool resolve(struct attempt *attempt, const struct ref *ref, str *text,
 	unit = find_unit(attempt, ref->name);
 	if (!unit)
 		return err_set(err, "E-REF-UNKNOWN", "there is no node `%.*s`", STR_ARG(ref->name));
+	/* What is not upstream is not in the key, and may not have ended. */
+	if (!workflow_is_upstream(attempt->engine->workflow, unit->node, attempt->unit->node)) {
+		err_set(err, "E-REF-UPSTREAM", "`%.*s` does not run before `%.*s`",
+			STR_ARG(ref->name), STR_ARG(attempt->unit->node->id));
+		return err_help(err, "add `%.*s` to `depends_on` of `%.*s`", STR_ARG(ref->name),
+			STR_ARG(attempt->unit->node->id));
+	}
 	if (ref->kind == REF_STATE) {
 		*text = state_of(unit);
 		return true;

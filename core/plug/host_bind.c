@@ -80,6 +80,20 @@ static struct place place_in_file(
 	return place;
 }
 
+/* Where a reference stands, counted in the body. */
+static struct place place_in_body(str body, const struct ref *ref)
+{
+	struct place place = {.line = 1, .col = 1, .len = (uint32_t)(ref->end - ref->start)};
+	for (size_t i = 0; i < ref->start && i < body.len; i++) {
+		place.col++;
+		if (body.ptr[i] == '\n') {
+			place.line++;
+			place.col = 1;
+		}
+	}
+	return place;
+}
+
 static void copy_problem(const struct pawl_node *node, const struct value *value,
 	const struct err *problem, struct err *out)
 {
@@ -106,6 +120,53 @@ static pawl_status report(
 			break;
 	}
 	return bound->is_good ? PAWL_OK : PAWL_E_CONFIG;
+}
+
+static void check_slots(
+	struct pawl_node *node, const struct value *value, const struct host_bound *bound)
+{
+	for (size_t s = 0; s < bound->result.slots.len; s++) {
+		const struct ref *ref = &bound->result.slots.ptr[s].ref;
+		struct err err = {0};
+		struct err placed = {0};
+		if (host_check_ref(node, ref, &err))
+			continue;
+		err_at(&err, place_in_body(value->as.text, ref));
+		copy_problem(node, value, &err, &placed);
+		err_finish(&err);
+		diags_take(node->diags, &placed);
+	}
+}
+
+/* "$fecth.output" is most likely meant for the node `fetch`; what is like no node is the language's own, and so is what the
+ * body itself assigns. */
+static void check_near_misses(struct pawl_node *node, const struct value *value)
+{
+	str body = value->as.text;
+	struct ref ref;
+	size_t offset = 0;
+	while (ref_next(body, &offset, &ref)) {
+		if (!host_names_nobody(node, &ref) || !host_nearest_node(node, ref.name).len)
+			continue;
+		struct buf assigned = {0};
+		buf_printf(&assigned, "%.*s=", STR_ARG(ref.name));
+		if (str_find(body, buf_str(&assigned), 0) == SIZE_MAX)
+			host_warn_nobody(
+				node, &ref, place_in_file(node, value, place_in_body(body, &ref)));
+		buf_finish(&assigned);
+	}
+}
+
+void host_check_bounds(struct pawl_node *node)
+{
+	for (size_t i = 0; i < node->bounds.len; i++) {
+		const struct host_bound *bound = node->bounds.ptr[i];
+		const struct value *value = host_find_field(node, bound->field);
+		if (!value || value->kind != VALUE_STRING)
+			continue;
+		check_slots(node, value, bound);
+		check_near_misses(node, value);
+	}
 }
 
 /* ---- delivery ----------------------------------------------------------------------------------------------------------------- */

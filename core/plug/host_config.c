@@ -433,6 +433,8 @@ bool host_validate(struct pawl_node *node, struct diags *diags)
 				"plugin %s refuses this `%s` node without saying why (status %d)",
 				node->init.type->plugin->id, type->keyword, (int)status);
 	}
+	host_check_bounds(node);
+	host_check_fields(node);
 	node->phase = HOST_IDLE;
 	node->diags = NULL;
 	return diags->errors == before;

@@ -144,6 +144,16 @@ static inline pawl_str host_str(str s)
 
 /* host_bind.c: extension pawl.bind/1. */
 extern const pawl_bind_v1 host_bind_v1;
+void host_check_bounds(struct pawl_node *node); /* validate: the references of bound bodies */
+
+/* host_refs.c: false with *err where a reference names what can't have a value, or one that is not in the key. */
+bool host_check_ref(const struct pawl_node *node, const struct ref *ref, struct err *err);
+bool host_names_nobody(
+	const struct pawl_node *node, const struct ref *ref);    /* a node that is not there */
+str host_nearest_node(const struct pawl_node *node, str wanted); /* empty: none is near */
+void host_warn_nobody(struct pawl_node *node, const struct ref *ref, struct place at);
+void host_check_fields(
+	struct pawl_node *node); /* validate: the references of the plugin's other fields */
 
 /* host_key.c: services of cache_key(). */
 void host_hash_text(pawl_hash *hash, const char *label, pawl_str value);
