@@ -13,7 +13,7 @@ extern const struct command command_run, command_resume, command_plan, command_w
 	command_show, command_logs, command_output, command_invalidate, command_lint, command_types,
 	command_help;
 extern const struct command command_quarantine, command_release, command_verdicts,
-	command_artifacts, command_gc, command_cancel, command_abandon, command_list;
+	command_artifacts, command_gc, command_cancel, command_abandon, command_list, command_diff;
 
 const struct command *const commands[] = {
 	&command_run,
@@ -22,6 +22,7 @@ const struct command *const commands[] = {
 	&command_abandon,
 	&command_plan,
 	&command_why,
+	&command_diff,
 	&command_runs,
 	&command_show,
 	&command_logs,
