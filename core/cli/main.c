@@ -13,7 +13,8 @@ extern const struct command command_run, command_resume, command_plan, command_w
 	command_show, command_logs, command_output, command_invalidate, command_lint, command_types,
 	command_help;
 extern const struct command command_quarantine, command_release, command_verdicts,
-	command_artifacts, command_gc, command_cancel, command_abandon, command_list, command_diff;
+	command_artifacts, command_gc, command_cancel, command_abandon, command_list, command_diff,
+	command_graph;
 
 const struct command *const commands[] = {
 	&command_run,
@@ -33,6 +34,7 @@ const struct command *const commands[] = {
 	&command_release,
 	&command_verdicts,
 	&command_list,
+	&command_graph,
 	&command_lint,
 	&command_types,
 	&command_gc,
