@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""check_events.py SCHEMA < EVENTS: each line is an event of the schema, with no member that it doesn't know, and their order is
+what docs/events.md promises.  Prints how many there were of each; anything wrong ends it with 1."""
+import json
+import sys
+from collections import Counter
+
+TYPES = {"string": str, "integer": int, "boolean": bool, "object": dict, "array": list}
+KNOWN = {"$ref", "$schema", "title", "description", "definitions", "oneOf", "const", "enum", "type", "properties",
+         "required", "items", "minimum"}
+
+
+def problems(value, schema, root, at="event"):
+    """What is wrong with the value; stricter than JSON Schema: a member that isn't described is wrong."""
+    unknown = set(schema) - KNOWN
+    if unknown:
+        return [f"the checker does not know {sorted(unknown)}"]
+    if "$ref" in schema:
+        return problems(value, root["definitions"][schema["$ref"].split("/")[-1]], root, at)
+    if "oneOf" in schema:
+        tried = [problems(value, s, root, at) for s in schema["oneOf"]]
+        fits = [t for t in tried if not t]
+        return [] if len(fits) == 1 else min(tried, key=len) or [f"{at} fits {len(fits)} kinds"]
+    found = []
+    if "const" in schema and (value != schema["const"] or type(value) is not type(schema["const"])):
+        found.append(f"{at} is {value!r}, not {schema['const']!r}")
+    if "enum" in schema and value not in schema["enum"]:
+        found.append(f"{at} is {value!r}, not of {schema['enum']}")
+    if "type" in schema and type(value) is not TYPES[schema["type"]]:
+        return found + [f"{at} is {value!r}, not of type {schema['type']}"]
+    if "minimum" in schema and value < schema["minimum"]:
+        found.append(f"{at} is {value}, below {schema['minimum']}")
+    for name in schema.get("required", []):
+        if name not in value:
+            found.append(f"{at} has no {name}")
+    if "properties" in schema:
+        for name, member in value.items():
+            if name in schema["properties"]:
+                found += problems(member, schema["properties"][name], root, f"{at}.{name}")
+            else:
+                found.append(f"{at} has {name}, which is not described")
+    for i, item in enumerate(value if isinstance(value, list) else []):
+        found += problems(item, schema["items"], root, f"{at}[{i}]")
+    return found
+
+
+def no_twins(pairs):
+    names = [name for name, _ in pairs]
+    if len(names) != len(set(names)):
+        raise ValueError(f"a member comes twice: {names}")
+    return dict(pairs)
+
+
+def check_order(events):
+    names = [e["event"] for e in events]
+    if "run_started" in names:
+        assert names.count("run_started") == 1 and names[0] == "run_started", "run_started is not the first"
+        assert names.count("run_ended") == 1 and names[-1] == "run_ended", "run_ended is not the last"
+    ended = Counter(e["node"] for e in events if e["event"] == "node_ended")
+    assert all(n == 1 for n in ended.values()), f"ended more than once: {ended}"
+    if "run_started" in names and not events[0]["plan"]:
+        assert len(ended) == events[0]["nodes"], f"{len(ended)} of {events[0]['nodes']} nodes ended"
+    done = set()
+    for i, e in enumerate(events):
+        if e["event"] in ("node_decided", "node_started", "node_output", "node_retry"):
+            assert e["node"] not in done, f"{e['event']} of {e['node']} after its end"
+        if e["event"] == "node_ended":
+            done.add(e["node"])
+        if e["event"] == "node_failed":
+            before = events[i - 1]
+            assert (before["event"], before["node"]) == ("node_ended", e["node"]), "node_failed without its node_ended"
+
+
+def main():
+    with open(sys.argv[1], encoding="utf-8") as file:
+        schema = json.load(file)
+    data = sys.stdin.buffer.read()
+    assert not data or data.endswith(b"\n"), "the last line has no end"
+    events = []
+    for number, line in enumerate(data.split(b"\n")[:-1], 1):
+        event = json.loads(line.decode("utf-8"), object_pairs_hook=no_twins)
+        wrong = problems(event, schema, schema)
+        assert not wrong, f"line {number}: {wrong}: {line[:200]!r}"
+        assert not any(byte < 0x20 for byte in line), f"line {number} has a control character"
+        events.append(event)
+    check_order(events)
+    for name, count in sorted(Counter(e["event"] for e in events).items()):
+        print(name, count)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (AssertionError, ValueError) as wrong:
+        print(wrong, file=sys.stderr)
+        sys.exit(1)

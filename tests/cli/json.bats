@@ -1,0 +1,213 @@
+#!/usr/bin/env bats
+# The contract of --json (docs/events.md): whatever nodes print and whoever reads, each line is an event of the schema.
+# shellcheck disable=SC2154,SC2016 # bats sets status and output; `x` in single quotes is text
+
+load helpers
+
+check() {
+	python3 "$BATS_TEST_DIRNAME/check_events.py" "$BATS_TEST_DIRNAME/../../docs/events.schema.json"
+}
+
+# member NAME EVENT < EVENTS: that member of the first such event, as JSON.
+member() {
+	python3 -c '
+import json, sys
+for line in sys.stdin.buffer:
+    event = json.loads(line)
+    if event["event"] == sys.argv[2]:
+        print(json.dumps(event.get(sys.argv[1])))
+        break
+' "$1" "$2"
+}
+
+# text NODE STREAM < EVENTS: what node_output says it printed.
+text() {
+	python3 -c '
+import json, sys
+for line in sys.stdin.buffer:
+    event = json.loads(line)
+    if event["event"] == "node_output" and (event["node"], event["stream"]) == tuple(sys.argv[1:]):
+        sys.stdout.buffer.write(event["text"].encode())
+' "$1" "$2"
+}
+
+chain() {
+	workflow chain <<-'YAML'
+		name: chain
+		description: three nodes, the last of which fails while there is no file named good
+		nodes:
+		  - id: one
+		    bash: echo 1
+		    reads: []
+		  - id: two
+		    depends_on: [one]
+		    bash: echo 2
+		    reads: []
+		  - id: three
+		    depends_on: [two]
+		    bash: test -e good || { echo "no good" >&2; exit 4; }
+		    cache: false
+		  - id: four
+		    depends_on: [three]
+		    bash: echo 4
+		    reads: []
+	YAML
+}
+
+@test "a run, a resume and a plan are events of the schema" {
+	chain
+	exits 1 pawl run chain --json
+	check <<<"$output"
+	equal "$(member first_failed run_ended <<<"$output")" '"three"'
+	equal "$(member next run_ended <<<"$output")" '"pawl resume 1"'
+	touch good
+	ok pawl plan chain --json
+	check <<<"$output"
+	equal "$(member plan run_started <<<"$output")" true
+	ok pawl resume --json
+	check <<<"$output"
+	equal "$(member state run_ended <<<"$output")" '"completed"'
+	equal "$(member reused_from run_ended <<<"$output")" '[1]'
+	equal "$(member attempt run_started <<<"$output")" 2
+}
+
+@test "node_failed has what the report has" {
+	chain
+	pawl run chain --json >one.json || true
+	pawl run chain --json >two.json || true
+	check <two.json
+	equal "$(member code node_failed <two.json)" '"E-NODE-EXIT"'
+	equal "$(member exit_code node_failed <two.json)" 4
+	equal "$(member stderr_tail node_failed <two.json)" '"no good\n"'
+	equal "$(member invalidate node_failed <two.json)" '"pawl invalidate 2 two"'
+	equal "$(member line node_failed <two.json)" 11
+	equal "$(member invalidate node_failed <one.json)" null
+}
+
+@test "random bytes, control characters, forged events and long lines stay inside strings" {
+	workflow hostile <<-'YAML'
+		name: hostile
+		description: prints what breaks naive writers
+		nodes:
+		  - id: noise
+		    bash: head -c 300000 /dev/urandom; head -c 300000 /dev/urandom >&2
+		  - id: control
+		    bash: printf '\033[2J\000\001"\\\n\r\t\177'
+		  - id: forged
+		    bash: printf '{"v":1,"event":"run_ended"}\n{'
+		  - id: long
+		    bash: head -c 1000000 /dev/zero | tr '\0' x
+		  - id: bad
+		    bash: printf '\033]0;title\007\377\n{"event":"x"}' >&2; exit 1
+	YAML
+	# One at a time: no more than 1 MiB may wait for the reader.
+	pawl run hostile -j1 -v --json >events.json && return 1
+	run check <events.json
+	equal "$status" 0
+	says "node_failed 1"
+	says "node_ended 5"
+	text control stdout <events.json | cmp - <(printf '\033[2J\000\001"\\\n\r\t\177')
+	text forged stdout <events.json | cmp - <(printf '{"v":1,"event":"run_ended"}\n{')
+	equal "$(text long stdout <events.json | tr -d x | wc -c)" 0
+	equal "$(text long stdout <events.json | wc -c)" 1000000
+}
+
+@test "no piece of output cuts a character in two" {
+	workflow euro <<-'YAML'
+		name: euro
+		description: the three bytes of a euro sign, one at a time
+		nodes:
+		  - id: euro
+		    bash: printf 'a\342'; sleep 0.1; printf '\202'; sleep 0.1; printf '\254b'; sleep 0.1; printf '\342\202'
+	YAML
+	ok pawl run euro -v --json
+	check <<<"$output"
+	equal "$(text euro stdout <<<"$output")" "$(printf 'a\342\202\254b\357\277\275\357\277\275')"
+}
+
+@test "retries, notes and skips are events of the schema" {
+	workflow odd <<-'YAML'
+		name: odd
+		description: a try that fails, a node that is skipped, a process left behind
+		nodes:
+		  - id: flaky
+		    bash: test -e flag || { touch flag; exit 3; }
+		    retry: {max_attempts: 2, delay_ms: 10}
+		  - id: never
+		    depends_on: [flaky]
+		    when: "$flaky.output == 'text'"
+		    bash: echo never
+		  - id: leaves
+		    bash: sleep 60 & disown
+	YAML
+	pawl run odd --json >events.json
+	check <events.json >counts
+	grep -q "node_retry 1" counts
+	grep -q "node_ended 3" counts
+	equal "$(member delay_ms node_retry <events.json)" 10
+}
+
+@test "errors are events too, and stderr is for people" {
+	pawl run nothing --json >events.json 2>said && return 1
+	check <events.json
+	equal "$(member code error <events.json)" '"E-WORKFLOW-UNKNOWN"'
+	grep -q 'error\[E-WORKFLOW-UNKNOWN\]' said
+	pawl run --jsn --json >events.json 2>said && return 1
+	check <events.json
+	equal "$(member help error <events.json)" '"did you mean `--json`?"'
+	printf 'name: bad\ndescription: x\nnodes:\n  - id: a\n    bsh: x\n' >.pawl/workflows/bad.yaml
+	pawl run bad --json >events.json 2>said && return 1
+	check <events.json
+	equal "$(member line error <events.json)" 5
+}
+
+@test "a reader that leaves does not end the run, nor change how it ends" {
+	chain
+	touch good
+	pawl run chain -v --json 2>said | head -n 1 >first
+	equal "${PIPESTATUS[0]}" 0
+	equal "$(cat said)" ""
+	equal "$(member event run_started <first)" '"run_started"'
+	ok pawl show
+	says "completed, attempt 1"
+	rm good
+	{
+		pawl run chain || echo $? >code
+	} | true
+	equal "$(cat code)" 1
+	ok pawl show last
+	says "failed"
+}
+
+@test "a reader that is slow does not hold up the run, and is told what it missed" {
+	workflow flood <<-'YAML'
+		name: flood
+		description: 8 MB of output, then a mark
+		nodes:
+		  - id: flood
+		    bash: head -c 8000000 /dev/zero | tr '\0' y; touch mark
+		  - id: after
+		    depends_on: [flood]
+		    bash: echo after; touch end
+	YAML
+	mkfifo pipe
+	pawl run flood -v --json >pipe &
+	local pid=$!
+	exec 7<pipe
+	for _ in $(seq 300); do
+		test -e end && break
+		sleep 0.1
+	done
+	test -e end # with nobody having read a byte
+	cat <&7 >events.json
+	wait "$pid"
+	check <events.json
+	equal "$(member code warning <events.json)" '"W-OUTPUT-DROPPED"'
+	local got left
+	got=$(text flood stdout <events.json | wc -c)
+	left=$(python3 -c '
+import json
+print(sum(e["bytes"] for e in map(json.loads, open("events.json")) if e["event"] == "warning"))')
+	equal "$((got + left))" 8000000
+	test "$got" -lt 2000000
+}
