@@ -79,8 +79,8 @@ static void measure(char **argv, const char *before, struct figures *out, int ro
 
 static void print(const char *name, const struct figures *f, int rounds)
 {
-	printf("  %s: wall %.2f ms, cpu %.2f ms, memory %.1f MiB\n", name, median(f->wall_ms, rounds),
-		median(f->cpu_ms, rounds), median(f->mib, rounds));
+	printf("  %s: wall %.2f ms, cpu %.2f ms, memory %.1f MiB\n", name,
+		median(f->wall_ms, rounds), median(f->cpu_ms, rounds), median(f->mib, rounds));
 }
 
 int main(int argc, char **argv)
@@ -117,8 +117,10 @@ int main(int argc, char **argv)
 	}
 	print(strrchr(first[0], '/') ? strrchr(first[0], '/') + 1 : first[0], &figures[0], rounds);
 	if (second) {
-		print(strrchr(second[0], '/') ? strrchr(second[0], '/') + 1 : second[0], &figures[1], rounds);
-		printf("  ratio of wall times, median of %d pairs: %.2f\n", rounds, median(ratio, rounds));
+		print(strrchr(second[0], '/') ? strrchr(second[0], '/') + 1 : second[0],
+			&figures[1], rounds);
+		printf("  ratio of wall times, median of %d pairs: %.2f\n", rounds,
+			median(ratio, rounds));
 	}
 	return 0;
 }

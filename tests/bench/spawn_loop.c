@@ -9,8 +9,11 @@
 
 static void start(const posix_spawn_file_actions_t *files, char *body)
 {
-	static char *env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", NULL};
-	char *argv[] = {"bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", body, NULL};
+	static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin", lang[] = "LANG=C.UTF-8";
+	static char bash[] = "bash", noprofile[] = "--noprofile", norc[] = "--norc", eo[] = "-eo",
+		    pipefail[] = "pipefail", c[] = "-c";
+	char *const env[] = {path, lang, NULL};
+	char *const argv[] = {bash, noprofile, norc, eo, pipefail, c, body, NULL};
 	pid_t pid;
 	if (posix_spawnp(&pid, "bash", files, NULL, argv, env) != 0) {
 		perror("bash");
