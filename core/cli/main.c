@@ -14,7 +14,7 @@ extern const struct command command_run, command_resume, command_plan, command_w
 	command_help;
 extern const struct command command_quarantine, command_release, command_verdicts,
 	command_artifacts, command_gc, command_cancel, command_abandon, command_list, command_diff,
-	command_graph;
+	command_graph, command_policy;
 
 const struct command *const commands[] = {
 	&command_run,
@@ -37,6 +37,7 @@ const struct command *const commands[] = {
 	&command_graph,
 	&command_lint,
 	&command_types,
+	&command_policy,
 	&command_gc,
 	&command_help,
 	NULL,

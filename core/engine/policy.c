@@ -24,6 +24,7 @@ static bool call_rule(struct call *call, lua_CFunction fn, struct err *err)
 	bool ok = sandbox_call(&policy->sandbox, fn, call, "E-POLICY-RULE", err);
 	policy->node = NULL;
 	policy->result = NULL;
+	policy->erred = !ok;
 	return ok;
 }
 
@@ -170,6 +171,11 @@ const char *policy_file(const struct policy *policy)
 bool policy_has(const struct policy *policy, enum policy_rule rule)
 {
 	return policy->has[rule];
+}
+
+bool policy_erred(const struct policy *policy)
+{
+	return policy->erred;
 }
 
 struct policies *policies_create(const struct policy_env *env)

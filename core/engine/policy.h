@@ -40,6 +40,8 @@ enum policy_rule { POLICY_KEY, POLICY_REUSE, POLICY_FAILED };
 
 const char *policy_file(const struct policy *policy);
 bool policy_has(const struct policy *policy, enum policy_rule rule);
+/* Whether the last call of one of its rules failed (and the node runs for that). */
+bool policy_erred(const struct policy *policy);
 
 /* What a rule sees of a node.  The strs and the tree are borrowed for the call. */
 struct policy_node {

@@ -5,6 +5,7 @@
 
 #include "sys/clock.h"
 
+#include <string.h>
 #include <sys/stat.h>
 
 #define FILE_COST    50 /* instructions */
@@ -37,47 +38,51 @@ static bool pay(struct sandbox *sandbox, uint64_t bytes, const char *path, struc
 	return true;
 }
 
-static enum fs_found digest_file(struct policies *policies, struct sandbox *sandbox,
-	const char *path, struct digest *out, struct err *err)
+struct look {
+	struct policies *policies;
+	struct sandbox *sandbox;
+};
+
+/* The file was what `stat` says, a moment ago. */
+static enum fs_found digest_file(const struct look *look, const char *path, struct fs_stat stat,
+	struct digest *out, struct err *err)
 {
-	struct fs_stat stat;
-	int fd = policies->env.project_fd;
-	enum fs_found found = fs_stat_at(fd, path, &stat, err);
-	if (found != FS_FOUND)
-		return found;
-	struct policy_memo *memo = map_get(&policies->digests, str_of(path));
+	int fd = look->policies->env.project_fd;
+	struct policy_memo *memo = map_get(&look->policies->digests, str_of(path));
 	if (memo && is_unchanged(memo, &stat)) {
 		*out = memo->digest;
-		return pay(sandbox, 0, path, err) ? FS_FOUND : FS_ERROR;
+		return pay(look->sandbox, 0, path, err) ? FS_FOUND : FS_ERROR;
 	}
-	if (!pay(sandbox, stat.size, path, err))
+	if (!pay(look->sandbox, stat.size, path, err))
 		return FS_ERROR;
-	found = fs_digest_at(fd, path, out, &stat, err);
+	enum fs_found found = fs_digest_at(fd, path, out, &stat, err);
 	if (found != FS_FOUND)
 		return found;
 	if (!memo) {
-		memo = arena_new(&policies->arena, struct policy_memo);
-		map_put(&policies->digests, arena_str(&policies->arena, str_of(path)), memo);
+		memo = arena_new(&look->policies->arena, struct policy_memo);
+		map_put(&look->policies->digests, arena_str(&look->policies->arena, str_of(path)),
+			memo);
 	}
 	*memo = (struct policy_memo){stat, *out, clock_wall_ms() * 1000000};
 	return FS_FOUND;
 }
 
 /* One line of a tree's listing; the name counted, so that no name can look like two entries. */
-static bool add_entry(struct policies *policies, struct sandbox *sandbox, const char *dir,
-	const struct fs_entry *entry, struct err *err)
+static bool add_entry(
+	const struct look *look, const char *dir, const struct fs_entry *entry, struct err *err)
 {
+	struct sandbox *sandbox = look->sandbox;
 	struct buf *text = &sandbox->text;
 	char kind = S_ISDIR(entry->stat.mode) ? 'd' : entry->target ? 'l' : 'f';
 	str name = str_of(entry->name);
 	buf_printf(text, "%c%c %zu:%s", kind, kind == 'f' && (entry->stat.mode & 0100) ? 'x' : '-',
 		name.len, entry->name);
 	if (entry->target) {
-		buf_printf(text, " %s", entry->target);
+		buf_printf(text, " %zu:%s", strlen(entry->target), entry->target);
 	} else if (S_ISREG(entry->stat.mode)) {
 		struct digest digest;
 		const char *path = arena_printf(&sandbox->scratch, "%s/%s", dir, entry->name);
-		enum fs_found found = digest_file(policies, sandbox, path, &digest, err);
+		enum fs_found found = digest_file(look, path, entry->stat, &digest, err);
 		if (found == FS_ABSENT)
 			err_set(err, "E-POLICY-READ", "%s went away while %s was read", path, dir);
 		if (found != FS_FOUND)
@@ -89,15 +94,16 @@ static bool add_entry(struct policies *policies, struct sandbox *sandbox, const 
 	return true;
 }
 
-static enum fs_found digest_tree(struct policies *policies, struct sandbox *sandbox,
-	const char *path, struct digest *out, struct err *err)
+static enum fs_found digest_tree(
+	const struct look *look, const char *path, struct digest *out, struct err *err)
 {
+	struct sandbox *sandbox = look->sandbox;
 	/* The state of pawl itself changes with every run. */
 	const char *skip = str_is(str_of(path), ".") ? ".pawl" : NULL;
-	bool ok = fs_list_tree(policies->env.project_fd, path, skip, &sandbox->list, err);
+	bool ok = fs_list_tree(look->policies->env.project_fd, path, skip, &sandbox->list, err);
 	buf_clear(&sandbox->text);
 	for (size_t i = 0; ok && i < sandbox->list.len; i++)
-		ok = add_entry(policies, sandbox, path, &sandbox->list.ptr[i], err);
+		ok = add_entry(look, path, &sandbox->list.ptr[i], err);
 	if (ok)
 		*out = hash_of(buf_str(&sandbox->text));
 	fs_list_finish(&sandbox->list);
@@ -108,6 +114,7 @@ static enum fs_found digest_tree(struct policies *policies, struct sandbox *sand
 enum fs_found policy_digest(struct policies *policies, struct sandbox *sandbox, str path,
 	struct digest *out, struct err *err)
 {
+	const struct look look = {policies, sandbox};
 	struct fs_stat stat;
 	buf_clear(&sandbox->text);
 	if (!fs_normalize(path, &sandbox->text)) {
@@ -124,6 +131,6 @@ enum fs_found policy_digest(struct policies *policies, struct sandbox *sandbox, 
 	if (found != FS_FOUND)
 		return found;
 	if (S_ISDIR(stat.mode))
-		return digest_tree(policies, sandbox, clean.ptr, out, err);
-	return digest_file(policies, sandbox, clean.ptr, out, err);
+		return digest_tree(&look, clean.ptr, out, err);
+	return digest_file(&look, clean.ptr, stat, out, err);
 }

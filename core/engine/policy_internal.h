@@ -79,6 +79,7 @@ struct policy {
 	bool usable;
 	bool loading; /* the file's own code runs: pawl.digest and the like are refused */
 	bool testing; /* test functions run: the outside is what they set */
+	bool erred;
 	uint32_t logged;
 	bool has[POLICY_RULES];
 	int rules[POLICY_RULES]; /* registry references */

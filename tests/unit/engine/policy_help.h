@@ -2,10 +2,63 @@
 #ifndef TESTS_POLICY_HELP_H
 #define TESTS_POLICY_HELP_H
 
-#include "../../component/sys/fs_help.h"
+#include "base/mem.h"
+#include "data/yaml.h"
 #include "engine/policy.h"
 
-#include "data/yaml.h"
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct room {
+	char path[32];
+	int fd;
+};
+
+static inline int room_setup(void **state)
+{
+	struct room *room = mem_zalloc(sizeof(*room));
+	snprintf(room->path, sizeof(room->path), "/tmp/pawl-test-XXXXXX");
+	*state = room;
+	if (!mkdtemp(room->path))
+		return -1;
+	room->fd = fs_open_dir(room->path, NULL);
+	return room->fd < 0;
+}
+
+static inline int room_teardown(void **state)
+{
+	struct room *room = *state;
+	bool removed = fs_remove_tree(AT_FDCWD, room->path, NULL);
+	close(room->fd);
+	free(room);
+	return !removed;
+}
+
+#define room_test(f) cmocka_unit_test_setup_teardown(f, room_setup, room_teardown)
+
+static inline void room_dir(const struct room *room, const char *path)
+{
+	assert_int_equal(mkdirat(room->fd, path, 0700), 0);
+}
+
+static inline void room_link(const struct room *room, const char *path, const char *target)
+{
+	assert_int_equal(symlinkat(target, room->fd, path), 0);
+}
+
+/* In place: an edit, where help_write puts another file under the name. */
+static inline void room_file(const struct room *room, const char *path, const char *text)
+{
+	int fd = openat(room->fd, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
 
 static const char *const help_environment[] = {"REGION=eu-1", "REGIONAL=no", "EMPTY=", NULL};
 static struct buf help_log;
