@@ -71,3 +71,25 @@ equal() {
 		return 1
 	fi
 }
+
+# states [RUN]: what became of each node, "produce=reused consume=completed", in the order of their ends.
+states() {
+	pawl show "${1:-last}" --json |
+		sed -n 's/.*"node":"\([^"]*\)","state":"\([^"]*\)".*/\1=\2/p' | tr '\n' ' ' | sed 's/ $//'
+}
+
+# reason NODE [RUN]: the code of why it ran or was reused.
+reason() {
+	pawl show "${2:-last}" --json | sed -n "s/.*\"node\":\"$1\",\"state\":\"[^\"]*\",\"reason\":\"\([^\"]*\)\".*/\1/p"
+}
+
+# wait_for FILE: until it is there, ten seconds at most.
+wait_for() {
+	local i
+	for ((i = 0; i < 500; i++)); do
+		[ -e "$1" ] && return 0
+		sleep 0.02
+	done
+	printf '%s did not appear\n' "$1" >&2
+	return 1
+}
