@@ -249,6 +249,23 @@ static bool add_declared(struct capture *c, str declared, struct err *err)
 	return ok;
 }
 
+struct stamp artifacts_stamp(struct attempt *attempt, str declared)
+{
+	enum artifact_root root;
+	str path = strip_root(declared, &root);
+	struct buf clean = {0};
+	struct stamp stamp = {0};
+	bool is_clean = fs_is_glob(path) || !path.len || fs_normalize(path, &clean);
+	if (clean.len)
+		path = arena_str(&attempt->arena, buf_str(&clean));
+	if (is_clean)
+		stamp = stamp_take(root_fd(attempt->engine, root),
+			path.len ? full_path(attempt, root, path) : attempt->engine->artifacts_rel,
+			NULL, NULL);
+	buf_finish(&clean);
+	return stamp;
+}
+
 /* A path below $ARTIFACTS_DIR that the body names as something it writes. */
 static bool is_named(const struct attempt *attempt, str path)
 {

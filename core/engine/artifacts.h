@@ -10,6 +10,7 @@
 #include "data/manifest.h"
 #include "data/trace.h"
 #include "engine/decide.h"
+#include "engine/stamp.h"
 
 struct engine;
 struct attempt;
@@ -32,6 +33,9 @@ struct captured {
 };
 bool artifacts_capture(
 	struct attempt *attempt, struct trace *trace, struct captured *out, struct err *err);
+
+/* What the kernel says now of a path of `writes`. */
+struct stamp artifacts_stamp(struct attempt *attempt, str declared);
 
 /* Before a reuse: sets output_gone, output_other or is_damaged where what the result left can be neither found nor restored. */
 void artifacts_check(

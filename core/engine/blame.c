@@ -5,9 +5,11 @@
 #include "data/manifest.h"
 #include "engine/contract.h"
 #include "engine/decide.h"
+#include "engine/history.h"
 #include "store/cas.h"
 #include "store/results.h"
 #include "sys/clock.h"
+#include "sys/fs.h"
 
 static const size_t tail_lines = 12;
 static const size_t tail_bytes = 4096;
@@ -27,6 +29,16 @@ static const char *paint(const struct report *r, const char *code)
 	return r->color ? code : "";
 }
 
+/* The workflow's file, relative to the project where it is inside. */
+static const char *shown_file(const struct report *r)
+{
+	const char *file = r->workflow->file;
+	const char *project = store_project_path(r->store);
+	size_t len = strlen(project);
+	bool is_inside = strncmp(file, project, len) == 0 && file[len] == '/';
+	return is_inside ? file + len + 1 : file;
+}
+
 static void add_head(struct report *r)
 {
 	str error = r->row.error;
@@ -37,7 +49,10 @@ static void add_head(struct report *r)
 	buf_printf(r->out, "%s✗ %.*s failed%s (", paint(r, "\033[31m"), STR_ARG(r->node->id),
 		paint(r, "\033[0m"));
 	buf_add_visible(r->out, said);
-	buf_printf(r->out, ")%s%s:%u\n", " · ", r->workflow->file, r->node->at.line);
+	if (r->workflow)
+		buf_printf(r->out, ") · %s:%u\n", shown_file(r), r->node->at.line);
+	else
+		buf_add_z(r->out, ")\n");
 	while (str_line(&error, &first)) {
 		buf_add_z(r->out, "    ");
 		buf_add_visible(r->out, first);
@@ -114,13 +129,36 @@ static void add_what(struct report *r, const struct result_row *row)
 	buf_finish(&text);
 }
 
-static void add_reused_input(struct report *r, const struct value *input)
+static bool is_exonerated(struct report *r, const struct result_row *row)
+{
+	struct verdict_list list = {0};
+	if (!verdicts_on(r->store, &r->arena, row->workflow, row->node, &row->output,
+		    row->has_manifest ? &row->manifest : NULL, &list, NULL))
+		return false;
+	for (size_t i = 0; i < list.len; i++) {
+		if (list.ptr[i].kind == VERDICT_EXONERATED)
+			return true;
+	}
+	return false;
+}
+
+/* What is said of the reused inputs together. */
+struct reused {
+	size_t count;
+	size_t exonerated;
+	size_t unproven;
+	struct buf names;
+	int64_t origin; /* of the last one */
+};
+
+static void add_reused_input(struct report *r, const struct value *input, struct reused *all)
 {
 	struct result_row row = {0};
 	bool found = false;
 	str name = text_of(input, STR("node"));
-	buf_printf(r->out, "    %.*s  from run %lld", STR_ARG(name),
-		(long long)number_of(input, STR("origin")));
+	all->origin = number_of(input, STR("origin"));
+	buf_printf(&all->names, " %.*s", STR_ARG(name));
+	buf_printf(r->out, "    %.*s  from run %lld", STR_ARG(name), (long long)all->origin);
 	if (results_get(r->store, &r->arena, number_of(input, STR("result")), &row, &found, NULL) &&
 		found) {
 		results_history(r->store, &row, NULL);
@@ -128,59 +166,138 @@ static void add_reused_input(struct report *r, const struct value *input)
 		clock_add_age(r->out, clock_wall_ms() - row.made_ms);
 		buf_printf(r->out, ", reused %lld time%s, ", (long long)row.times_reused,
 			row.times_reused == 1 ? "" : "s");
-		const struct node *made_by = workflow_find(r->workflow, name);
+		const struct node *made_by = r->workflow ? workflow_find(r->workflow, name) : NULL;
 		if (made_by)
 			contract_describe(made_by, r->out);
 		add_what(r, &row);
+		all->unproven += !row.provable;
+		if (is_exonerated(r, &row)) {
+			all->exonerated++;
+			buf_add_z(r->out, ", the same when it was run again");
+		}
 	}
 	buf_add_char(r->out, '\n');
+}
+
+/* What to do about them. */
+static void add_advice(struct report *r, const struct reused *all)
+{
+	const char *names = all->names.ptr + 1;
+	if (all->exonerated == all->count) {
+		buf_printf(r->out, "  run again, %s gave the same: look at %.*s itself\n",
+			all->count == 1 ? "it" : "they", STR_ARG(r->node->id));
+		return;
+	}
+	buf_printf(r->out, "  if %s bad:   %spawl invalidate %lld %s%s\n",
+		all->count == 1 ? "that output is" : "one of them is", paint(r, "\033[1m"),
+		(long long)r->row.run, names, paint(r, "\033[0m"));
+	const char *known = all->unproven ? "that is known of what " : "";
+	if (all->count == 1)
+		buf_printf(r->out, "  nothing %s%s depends on has changed since run %lld\n", known,
+			names, (long long)all->origin);
+	else
+		buf_printf(r->out, "  nothing %sthey depend on has changed since they were made\n",
+			known);
 }
 
 static void add_inputs(struct report *r)
 {
 	const struct value *inputs = json_parse(&r->arena, r->row.inputs, NULL);
-	size_t count = 0;
-	struct buf names = {0};
-	if (!inputs || inputs->kind != VALUE_LIST)
+	struct reused all = {0};
+	if (!inputs || inputs->kind != VALUE_LIST || !inputs->as.list.count)
 		return;
 	for (size_t i = 0; i < inputs->as.list.count; i++)
-		count += str_is(text_of(&inputs->as.list.items[i], STR("state")), "reused");
-	if (!count) {
-		if (inputs->as.list.count)
-			buf_printf(r->out,
-				"  nothing that it consumed was reused: all of it was made in this run\n");
+		all.count += str_is(text_of(&inputs->as.list.items[i], STR("state")), "reused");
+	if (!all.count) {
+		buf_add_z(r->out,
+			"  nothing that it consumed was reused: all of it was made in this run\n");
 		return;
 	}
-	buf_printf(r->out, "  it consumed %zu reused result%s:\n", count, count == 1 ? "" : "s");
+	buf_printf(r->out, "  it consumed %zu reused result%s:\n", all.count,
+		all.count == 1 ? "" : "s");
 	for (size_t i = 0; i < inputs->as.list.count; i++) {
 		const struct value *input = &inputs->as.list.items[i];
-		if (!str_is(text_of(input, STR("state")), "reused"))
-			continue;
-		add_reused_input(r, input);
-		str name = text_of(input, STR("node"));
-		buf_printf(&names, " %.*s", STR_ARG(name));
+		if (str_is(text_of(input, STR("state")), "reused"))
+			add_reused_input(r, input, &all);
 	}
-	buf_printf(r->out, "  if %s bad:   %spawl invalidate %lld%s%s\n",
-		count == 1 ? "that output is" : "one of them is", paint(r, "\033[1m"),
-		(long long)r->row.run, buf_cstr(&names), paint(r, "\033[0m"));
-	buf_finish(&names);
+	add_advice(r, &all);
+	buf_finish(&all.names);
+}
+
+/* ---- the same failure again ---- */
+
+/* When the first node of this attempt of the run began: what was written to before that was not written by it. */
+static int64_t began_ms(struct report *r)
+{
+	struct node_list list = {0};
+	int64_t began = r->row.started_ms;
+	if (!nodes_list(r->store, &r->arena, r->row.run, &list, NULL))
+		return began;
+	for (size_t i = 0; i < list.len; i++) {
+		const struct node_row *row = &list.ptr[i];
+		if (row->attempt == r->row.attempt && row->started_ms && row->started_ms < began)
+			began = row->started_ms;
+	}
+	return began;
+}
+
+static bool is_input(const struct past_failure *past, str path)
+{
+	size_t count =
+		past->reads && past->reads->kind == VALUE_LIST ? past->reads->as.list.count : 0;
+	for (size_t i = 0; i < count; i++) {
+		str read = past->reads->as.list.items[i].as.text;
+		bool is_inside = str_starts(path, read) &&
+		                 (path.len == read.len || path.ptr[read.len] == '/');
+		if (is_inside || str_is(read, ".") || fs_glob_matches(read, path))
+			return true;
+	}
+	return false;
+}
+
+/* Files of the project that somebody wrote to since the failure before and that are no inputs: at most three by name. */
+static size_t add_edits(struct report *r, const struct past_failure *past, struct buf *names)
+{
+	static const char *const skip[] = {".git", ".pawl", "node_modules", ".venv", NULL};
+	struct fs_newer query = {.since_ns = past->before_ms * 1000000,
+		.until_ns = began_ms(r) * 1000000,
+		.skip = skip,
+		.limit = 20000};
+	struct fs_list list = {0};
+	size_t count = 0;
+	fs_find_newer(store_project_fd(r->store), &query, &list);
+	for (size_t i = 0; i < list.len && count < 3; i++) {
+		if (is_input(past, str_of(list.ptr[i].name)))
+			continue;
+		buf_printf(names, "%s`", count++ ? ", " : "");
+		buf_add_visible(names, str_of(list.ptr[i].name));
+		buf_add_char(names, '`');
+	}
+	fs_list_finish(&list);
+	return count;
 }
 
 static void add_repetition(struct report *r)
 {
-	int64_t count = 0;
-	if (!r->row.key.len ||
-		!nodes_failures(
-			r->store, r->workflow->name, r->node->id, r->row.key, &count, NULL) ||
-		count < 2)
-		return;
 	static const char *const endings[] = {"th", "st", "nd", "rd"};
-	int64_t last = count % 10;
-	const char *ending =
-		(count % 100 >= 11 && count % 100 <= 13) || last > 3 ? "th" : endings[last];
-	buf_printf(r->out,
-		"  %lld%s identical failure: nothing that `%.*s` depends on has changed between them\n",
-		(long long)count, ending, STR_ARG(r->node->id));
+	struct past_failure past;
+	struct buf names = {0};
+	if (!history_of_row(&r->arena, &r->row, &past) || past.count < 2)
+		return;
+	int64_t last = past.count % 10;
+	bool is_teen = past.count % 100 >= 11 && past.count % 100 <= 13;
+	buf_printf(r->out, "  %lld%s identical failure; nothing it depends on has changed",
+		(long long)past.count, is_teen || last > 3 ? "th" : endings[last]);
+	size_t edits = add_edits(r, &past, &names);
+	if (edits && r->node->reads_declared)
+		buf_printf(r->out, "; what you edited (%s) is not an input of this node",
+			buf_cstr(&names));
+	else if (edits)
+		buf_printf(r->out,
+			"; what you edited (%s) is not known to be an input of this node, say in `reads` if it is",
+			buf_cstr(&names));
+	buf_add_char(r->out, '\n');
+	buf_finish(&names);
 }
 
 void blame_write(struct buf *out, struct store *store, const struct workflow *workflow, int64_t run,

@@ -305,8 +305,24 @@ static struct decision judge(
 	return say(arena, REASON_REUSE, "from run %lld, %.*s", run, STR_ARG(age));
 }
 
+static struct decision say_not_stored(struct arena *arena, const struct decide_input *in)
+{
+	return say(arena, REASON_NOT_STORED, "its result of run %lld was not kept: %.*s",
+		(long long)in->not_stored_run, STR_ARG(in->not_stored));
+}
+
+static struct decision say_failed(struct arena *arena, const struct decide_input *in)
+{
+	return say(arena, REASON_FAILED_BEFORE, "it failed in run %lld (%.*s)",
+		(long long)in->failed_run, STR_ARG(in->failed_how));
+}
+
 static struct decision without_candidates(struct arena *arena, const struct decide_input *in)
 {
+	if (in->last_has_key && in->not_stored.len)
+		return say_not_stored(arena, in);
+	if (in->last_has_key && in->failed_run)
+		return say_failed(arena, in);
 	if (in->newest && in->changes && in->changes->len)
 		return say_changed(arena, in);
 	if (in->invalidated) {
@@ -315,11 +331,9 @@ static struct decision without_candidates(struct arena *arena, const struct deci
 			(long long)in->newest->run, STR_ARG(who));
 	}
 	if (in->not_stored.len)
-		return say(arena, REASON_NOT_STORED, "its result of run %lld was not kept: %.*s",
-			(long long)in->not_stored_run, STR_ARG(in->not_stored));
+		return say_not_stored(arena, in);
 	if (in->failed_run)
-		return say(arena, REASON_FAILED_BEFORE, "it failed in run %lld (%.*s)",
-			(long long)in->failed_run, STR_ARG(in->failed_how));
+		return say_failed(arena, in);
 	if (in->newest)
 		return say(arena, REASON_STORE_DAMAGED,
 			"its result of run %lld is no longer in the store",
@@ -346,7 +360,10 @@ struct decision decide(struct arena *arena, const struct decide_input *in)
 		one.candidate = i;
 		if (one.action == ACTION_REUSE)
 			return one;
-		if (i == 0)
+		/* What speaks of the files as they are now says more than what speaks of others. */
+		bool is_closer =
+			in->candidates[refused.candidate].broken && !in->candidates[i].broken;
+		if (i == 0 || is_closer)
 			refused = one;
 	}
 	return in->candidate_count ? refused : without_candidates(arena, in);

@@ -84,6 +84,7 @@ struct decide_input {
 	const struct key_changes *changes; /* from `newest` to now, when its key is another */
 	const struct verdict_row *
 		invalidated; /* why `newest` was dropped, when it was by hand and has this very key */
+	bool last_has_key;   /* what ran last, and failed or left no result, had this very key */
 	int64_t failed_run; /* the newest run in which this node ended, when it failed there; or 0 */
 	str failed_how;     /* "exit 1" */
 	str not_stored; /* why the last success left no result ("src.txt changed while it ran"), or empty */

@@ -129,8 +129,7 @@ static bool add_entry(const struct fact_place *place, struct hash *hash, const c
 	return true;
 }
 
-/* What the node itself makes is no input of it. */
-static bool is_own(const struct fact_place *place, str path)
+bool facts_is_own(const struct fact_place *place, str path)
 {
 	for (size_t i = 0; place->writes && i < place->writes->len; i++) {
 		str pattern = place->writes->ptr[i];
@@ -156,7 +155,7 @@ static bool digest_list(const struct fact_place *place, str base, struct fs_list
 			buf_add_char(&path, '/');
 		}
 		buf_add_z(&path, list->ptr[i].name);
-		if (!is_own(place, buf_str(&path)))
+		if (!facts_is_own(place, buf_str(&path)))
 			ok = add_entry(place, hash, buf_cstr(&path), &list->ptr[i], err);
 	}
 	*out = hash_end(hash);
@@ -256,7 +255,7 @@ static bool add_files(const struct fact_place *place, struct arena *arena, str b
 		str path = base.len ? str_of(arena_printf(
 					      arena, "%.*s/%s", STR_ARG(base), list->ptr[i].name))
 		                    : arena_str(arena, str_of(list->ptr[i].name));
-		if (!S_ISREG(list->ptr[i].stat.mode) || is_own(place, path))
+		if (!S_ISREG(list->ptr[i].stat.mode) || facts_is_own(place, path))
 			continue;
 		if (!facts_look(place, arena, path, &fact, err))
 			return false;
@@ -337,7 +336,7 @@ bool facts_resolve(const struct fact_place *place, struct arena *arena, str word
 static bool is_output(const struct fact_place *place, struct arena *arena,
 	const struct host_facts *plugin, str path)
 {
-	if (is_own(place, path))
+	if (facts_is_own(place, path))
 		return true;
 	for (size_t i = 0; i < plugin->list.len; i++) {
 		str other;

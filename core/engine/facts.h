@@ -33,6 +33,9 @@ bool facts_take(const struct fact_place *place, struct arena *arena, const struc
 /* The project path (or absolute path) that a word of a body means; false where it can mean no file to care about. */
 bool facts_resolve(const struct fact_place *place, struct arena *arena, str word, str *path);
 
+/* Whether the path is one that the node makes: what lies in `writes` is no input of it. */
+bool facts_is_own(const struct fact_place *place, str path);
+
 /* What holds now of the subject of a fact.  False where it can't be found out. */
 bool facts_now(const struct fact_place *place, struct arena *arena, const struct fact *then,
 	struct fact *now);

@@ -159,35 +159,6 @@ static void end_failed(struct attempt *attempt, const struct host_outcome *outco
 	err_finish(err);
 }
 
-/* The trace that is kept: the facts of before where they still hold; files that the body made become `wrote` facts.  An input
- * that changed while the body ran makes the result unstorable: nobody knows which of the two it saw. */
-static void compare_facts(struct attempt *attempt)
-{
-	struct fact_place place;
-	attempt_fact_place(attempt, &place);
-	for (size_t i = 0; i < attempt->before.facts.len; i++) {
-		const struct fact *then = &attempt->before.facts.ptr[i];
-		struct fact now = {.real = STR("")};
-		if (facts_now(&place, &attempt->arena, then, &now) && fact_eq(then, &now)) {
-			*vec_push(&attempt->after.facts) = *then;
-			continue;
-		}
-		bool is_made = i >= attempt->declared && then->kind == FACT_ABSENT &&
-		               now.kind == FACT_FILE;
-		if (is_made) {
-			now.kind = FACT_WROTE;
-			now.mode = now.mode ? 0755 : 0644;
-			*vec_push(&attempt->after.facts) = now;
-			continue;
-		}
-		const char *advice =
-			i < attempt->declared ? "" : ", say in `reads` or `writes` which it is";
-		attempt->unstorable = str_of(arena_printf(&attempt->arena,
-			"%.*s changed while it ran%s", STR_ARG(then->path), advice));
-		return;
-	}
-}
-
 /* Does any text of the node name what differs in each run? */
 static bool names_run(const struct value *value, unsigned depth)
 {
@@ -227,9 +198,21 @@ static str find_unproven(const struct attempt *attempt)
 	return STR("");
 }
 
-static void store_result(struct attempt *attempt)
+/* What was refused, or overridden by force, gives way to what was made now.  What is merely unproven stays: the run that
+ * made it may be resumed. */
+static void replace_refused(struct attempt *attempt, int64_t id)
 {
 	struct engine *engine = attempt->engine;
+	enum reason reason = attempt->decision.reason;
+	if (reason == REASON_FORCED || reason == REASON_NO_RESUME)
+		results_replace(engine->store, engine->workflow->name, attempt->unit->node->id,
+			&attempt->digest, id, NULL);
+	else if (reason >= REASON_QUARANTINED && reason < REASON_UNPROVEN && attempt->refused)
+		results_drop(engine->store, attempt->refused->id, NULL);
+}
+
+static void store_result(struct attempt *attempt)
+{
 	struct unit *unit = attempt->unit;
 	str unproven = find_unproven(attempt);
 	int64_t id = 0;
@@ -245,11 +228,7 @@ static void store_result(struct attempt *attempt)
 		return;
 	unit->out.result = id;
 	contract_note_met(attempt, id);
-	/* What was refused, or overridden by force, gives way to what was made now. */
-	enum reason reason = attempt->decision.reason;
-	if (reason == REASON_FORCED || reason == REASON_NO_RESUME || reason >= REASON_QUARANTINED)
-		results_replace(engine->store, engine->workflow->name, unit->node->id,
-			&attempt->digest, id, NULL);
+	replace_refused(attempt, id);
 }
 
 static void note_other_outputs(struct attempt *attempt)
@@ -294,7 +273,7 @@ static void end_completed(struct attempt *attempt)
 		end_failed(attempt, &good, &err);
 		return;
 	}
-	compare_facts(attempt);
+	window_close(attempt);
 	store_result(attempt);
 	note_other_outputs(attempt);
 	verdict_after_success(attempt);

@@ -57,7 +57,9 @@ struct attempt {
 	const struct result_row
 		*suspected; /* what a suspect result had, while it runs again; or NULL */
 	bool is_suspect_rerun;
-	size_t declared;          /* so many facts of `before` come from `reads` and `tools` */
+	struct stamp
+		*stamps; /* of the facts of `before`, then of `writes`, before the body; or NULL */
+	size_t declared; /* so many facts of `before` come from `reads` and `tools` */
 	uint32_t started_overlap; /* engine->overlap right after it started */
 	bool started_alone;
 
@@ -80,8 +82,10 @@ struct attempt {
 	bool prints_artifacts_dir; /* its output names this run's own directory */
 	struct buf
 		carry; /* the end of the last chunk of stdout, for finding that name across chunks */
+	bool has_history;     /* `last` and `failed` are there (history.h) */
 	struct node_row last; /* the node's newest row before this attempt; run 0: there is none */
-	struct trace after;   /* what is kept with the result */
+	const struct value *failed; /* its failures since it last passed, or NULL */
+	struct trace after;         /* what is kept with the result */
 	struct captured captured;
 	bool has_exit; /* of the body */
 	struct world_exit exit;
@@ -149,6 +153,11 @@ struct tally {
 };
 /* Whether the rule lets the node run; *failed: it does not because something failed. */
 bool node_rule_allows(enum trigger_rule rule, uint32_t total, const struct tally *t, bool *failed);
+
+/* window.c: what the file system was before the body, and whether it held still until its end: fills `before`, then
+ * `after` or `unstorable`. */
+bool window_open(struct attempt *attempt, struct err *err);
+void window_close(struct attempt *attempt);
 
 /* finish.c: from the end of the body to the record. */
 void finish_body(struct attempt *attempt, const struct host_outcome *outcome);

@@ -3,6 +3,7 @@
 #include "engine/internal.h"
 
 #include "engine/contract.h"
+#include "engine/history.h"
 #include "sys/clock.h"
 
 static bool belongs(struct attempt *attempt, int64_t result)
@@ -104,6 +105,34 @@ static void add_candidates(struct attempt *attempt, struct decide_input *in)
 	in->candidates = candidates;
 }
 
+/* What became of it last: its newest row, or a failure that a skipped row carries on. */
+static void add_last(struct attempt *attempt, struct decide_input *in)
+{
+	struct arena *arena = &attempt->arena;
+	const struct node_row *last = &attempt->last;
+	struct digest key;
+	history_load(attempt);
+	in->last_has_key = digest_parse(last->key, &key) && digest_eq(&key, &attempt->digest);
+	if (last->state == NODE_COMPLETED) {
+		const struct value *why =
+			value_get(json_parse(arena, last->extra, NULL), STR("not_stored"));
+		bool is_said = why && why->kind == VALUE_STRING;
+		in->not_stored = is_said ? why->as.text : STR("");
+		in->not_stored_run = last->run;
+	} else if (last->state == NODE_FAILED) {
+		in->failed_run = last->run;
+		in->failed_how =
+			str_of(arena_printf(arena, last->signal ? "signal %lld" : "exit %lld",
+				(long long)(last->signal ? last->signal : last->exit_code)));
+		if (!last->signal && last->exit_code <= 0)
+			in->failed_how = last->error.len ? last->error : STR("it could not run");
+	} else if (history_count(attempt->failed)) {
+		struct past_failure past = history_at(attempt->failed, 0);
+		in->failed_run = past.run;
+		in->failed_how = past.how;
+	}
+}
+
 /* Why there is nothing under this key. */
 static void add_history(struct attempt *attempt, struct decide_input *in)
 {
@@ -113,27 +142,7 @@ static void add_history(struct attempt *attempt, struct decide_input *in)
 	str node = attempt->unit->node->id;
 	struct result_row *newest = arena_new(arena, struct result_row);
 	bool found = false;
-	if (nodes_newest(engine->store, arena, workflow, node, &attempt->last, &found, NULL) &&
-		found) {
-		const struct node_row last = attempt->last;
-		if (last.state == NODE_FAILED) {
-			in->failed_run = last.run;
-			in->failed_how = last.signal ? str_of(arena_printf(arena, "signal %lld",
-							       (long long)last.signal))
-			                             : str_of(arena_printf(arena, "exit %lld",
-							       (long long)last.exit_code));
-			if (!last.signal && last.exit_code <= 0)
-				in->failed_how =
-					last.error.len ? last.error : STR("it could not run");
-		}
-		const struct value *extra = json_parse(arena, last.extra, NULL);
-		const struct value *why = value_get(extra, STR("not_stored"));
-		if (last.state == NODE_COMPLETED && why && why->kind == VALUE_STRING) {
-			in->not_stored = why->as.text;
-			in->not_stored_run = last.run;
-		}
-	}
-	found = false;
+	add_last(attempt, in);
 	if (!results_newest(engine->store, arena, workflow, node, newest, &found, NULL) || !found)
 		return;
 	in->newest = newest;

@@ -212,6 +212,7 @@ static bool reuse_now(struct attempt *attempt)
 	if (!engine->options->plan) {
 		contract_note_met(attempt, row->id);
 		results_reused(engine->store, row->id, engine->row.id, NULL);
+		verdict_after_reuse(attempt);
 		record_node(attempt, NODE_REUSED, NULL, NULL);
 	}
 	tell(attempt, EVENT_ENDED, attempt->decision.sentence);
@@ -461,16 +462,6 @@ static void on_timeout(void *arg)
 	}
 }
 
-/* The facts as they are right before the body. */
-static bool take_before(struct attempt *attempt, struct err *err)
-{
-	struct fact_place place;
-	attempt_fact_place(attempt, &place);
-	attempt->before.facts.len = 0;
-	return facts_take(&place, &attempt->arena, attempt->unit->node, &attempt->plugin_facts,
-		&attempt->before, &attempt->declared, err);
-}
-
 static bool sync_artifacts(struct engine *engine, struct err *err)
 {
 	if (engine->running > 1 && engine->has_started_bodies)
@@ -495,7 +486,7 @@ void node_start(struct engine *engine, struct unit *unit)
 	attempt->started_wall = world->wall_ms(world->ctx);
 	attempt->started_mono = world->mono_ms(world->ctx);
 	attempt->tries++;
-	if (!take_before(attempt, &err) || !sync_artifacts(engine, &err)) {
+	if (!window_open(attempt, &err) || !sync_artifacts(engine, &err)) {
 		/* It runs, and nothing of it is kept: what it reads can't be told. */
 		attempt->unstorable = str_of(arena_printf(&attempt->arena, "%s", err.message));
 		err_finish(&err);

@@ -1,4 +1,5 @@
 /* record: what is written down of a node in a run, and what is told to people at the same moments. */
+#include "engine/history.h"
 #include "engine/internal.h"
 
 #include "base/buf.h"
@@ -55,7 +56,8 @@ static void add_inputs_json(struct buf *json, const struct attempt *attempt)
 	buf_add_char(json, ']');
 }
 
-static void add_extra_json(struct buf *json, const struct attempt *attempt)
+static void add_extra_json(
+	struct buf *json, struct attempt *attempt, enum node_state state, str inputs)
 {
 	buf_add_char(json, '{');
 	if (attempt->has_key) {
@@ -67,6 +69,7 @@ static void add_extra_json(struct buf *json, const struct attempt *attempt)
 		buf_add_z(json, json->len > 1 ? ",\"not_stored\":" : "\"not_stored\":");
 		json_write_string(json, attempt->unstorable);
 	}
+	history_write(attempt, state, inputs, json);
 	buf_add_char(json, '}');
 }
 
@@ -101,7 +104,7 @@ void record_node(struct attempt *attempt, enum node_state state, const struct ho
 	/* A reused node consumed nothing in this run. */
 	if (state != NODE_REUSED && state != NODE_SKIPPED)
 		add_inputs_json(&inputs, attempt);
-	add_extra_json(&extra, attempt);
+	add_extra_json(&extra, attempt, state, buf_str(&inputs));
 	struct node_row row = {.run = engine->row.id,
 		.node = unit->node->id,
 		.attempt = engine->row.attempt,

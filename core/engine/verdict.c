@@ -1,6 +1,7 @@
 /* verdict: see verdict.h and docs/resume.md. */
 #include "engine/verdict.h"
 
+#include "engine/history.h"
 #include "engine/internal.h"
 
 static bool has_verdict(struct attempt *attempt, str node, const struct digest *output,
@@ -89,44 +90,63 @@ static bool parse_digest(const struct value *value, struct digest *out)
 	return value && value->kind == VALUE_STRING && digest_parse(value->as.text, out);
 }
 
-/* Inputs on which this very node failed before, and which are others now. */
+/* An output on which the node failed in that run, itself as it is now: is it another than the one that it has now? */
+static void accuse_input(struct attempt *attempt, const struct value *input, int64_t run)
+{
+	const struct value *name = value_get(input, STR("node"));
+	struct produced then = {.emits = STR("")};
+	if (!name || name->kind != VALUE_STRING ||
+		!parse_digest(value_get(input, STR("output")), &then.output))
+		return;
+	then.has_manifest = parse_digest(value_get(input, STR("artifacts")), &then.manifest);
+	const struct node *node = workflow_find(attempt->engine->workflow, name->as.text);
+	const struct produced *now = node ? &attempt->engine->units[node->index].out : NULL;
+	if (!now || !now->has_output)
+		return;
+	bool same = digest_eq(&now->output, &then.output) &&
+	            now->has_manifest == then.has_manifest &&
+	            (!now->has_manifest || digest_eq(&now->manifest, &then.manifest));
+	if (!same)
+		suspect(attempt, node->id, &then,
+			arena_printf(&attempt->arena,
+				"%.*s failed on it in run %lld and passed on another",
+				STR_ARG(attempt->unit->node->id), (long long)run));
+}
+
+/* Inputs on which this very node failed since it last passed, and which are others now. */
 static void accuse_earlier_inputs(struct attempt *attempt)
 {
-	const struct value *extra = json_parse(&attempt->arena, attempt->last.extra, NULL);
-	const struct value *inputs = json_parse(&attempt->arena, attempt->last.inputs, NULL);
-	struct digest own;
-	if (!parse_digest(value_get(extra, STR("own")), &own) || !digest_eq(&own, &attempt->own) ||
-		!inputs || inputs->kind != VALUE_LIST)
+	history_load(attempt);
+	for (size_t i = 0; i < history_count(attempt->failed); i++) {
+		struct past_failure past = history_at(attempt->failed, i);
+		struct digest own;
+		if (!digest_parse(past.own, &own) || !digest_eq(&own, &attempt->own) ||
+			!past.inputs || past.inputs->kind != VALUE_LIST)
+			continue;
+		for (size_t k = 0; k < past.inputs->as.list.count; k++)
+			accuse_input(attempt, &past.inputs->as.list.items[k], past.run);
+	}
+}
+
+/* Of this output only: others of the node may be under suspicion too. */
+static void release_suspicion(struct attempt *attempt, const struct produced *on)
+{
+	struct engine *engine = attempt->engine;
+	struct verdict_list list = {0};
+	if (!verdicts_on(engine->store, &attempt->arena, engine->workflow->name,
+		    attempt->unit->node->id, &on->output, on->has_manifest ? &on->manifest : NULL,
+		    &list, NULL))
 		return;
-	for (size_t i = 0; i < inputs->as.list.count; i++) {
-		const struct value *input = &inputs->as.list.items[i];
-		const struct value *name = value_get(input, STR("node"));
-		struct produced then = {.emits = STR("")};
-		if (!name || name->kind != VALUE_STRING ||
-			!parse_digest(value_get(input, STR("output")), &then.output))
-			continue;
-		then.has_manifest =
-			parse_digest(value_get(input, STR("artifacts")), &then.manifest);
-		const struct node *node = workflow_find(attempt->engine->workflow, name->as.text);
-		const struct produced *now = node ? &attempt->engine->units[node->index].out : NULL;
-		if (!now || !now->has_output)
-			continue;
-		bool same = digest_eq(&now->output, &then.output) &&
-		            now->has_manifest == then.has_manifest &&
-		            (!now->has_manifest || digest_eq(&now->manifest, &then.manifest));
-		if (!same)
-			suspect(attempt, node->id, &then,
-				arena_printf(&attempt->arena,
-					"%.*s failed on it in run %lld and passed on another",
-					STR_ARG(attempt->unit->node->id),
-					(long long)attempt->last.run));
+	for (size_t i = 0; i < list.len; i++) {
+		if (list.ptr[i].kind == VERDICT_SUSPECT)
+			verdicts_release(engine->store, list.ptr[i].id,
+				engine->world->wall_ms(engine->world->ctx), NULL);
 	}
 }
 
 /* A suspect's second chance is over. */
 static void judge_suspect(struct attempt *attempt)
 {
-	struct engine *engine = attempt->engine;
 	const struct result_row *then = attempt->suspected;
 	const struct produced *now = &attempt->unit->out;
 	str node = attempt->unit->node->id;
@@ -139,8 +159,7 @@ static void judge_suspect(struct attempt *attempt)
 	bool same = digest_eq(&now->output, &then->output) &&
 	            now->has_manifest == then->has_manifest &&
 	            (!now->has_manifest || digest_eq(&now->manifest, &then->manifest));
-	verdicts_release_kind(engine->store, engine->workflow->name, node, VERDICT_SUSPECT,
-		engine->world->wall_ms(engine->world->ctx), NULL);
+	release_suspicion(attempt, &old);
 	if (same) {
 		add(attempt, VERDICT_EXONERATED, node, &old, "run again, it gave the same output");
 		tell(attempt, EVENT_NOTE,
@@ -160,8 +179,13 @@ void verdict_after_success(struct attempt *attempt)
 	each_input(attempt, note_passed);
 	if (attempt->is_suspect_rerun)
 		judge_suspect(attempt);
-	if (attempt->last.run && attempt->last.state == NODE_FAILED &&
-		!attempt->engine->options->no_suspect)
+	if (!attempt->engine->options->no_suspect)
+		accuse_earlier_inputs(attempt);
+}
+
+void verdict_after_reuse(struct attempt *attempt)
+{
+	if (!attempt->engine->options->no_suspect)
 		accuse_earlier_inputs(attempt);
 }
 

@@ -95,6 +95,17 @@ void fs_list_finish(struct fs_list *list);
  * (E-FS-GLOB: the pattern is absolute, has "..", or more than 64 parts). */
 bool fs_glob(int dirfd, str pattern, struct fs_list *out, struct err *err);
 
+/* Adds the regular files beneath dirfd that were last written to in [since, until), sorted by name.  It looks at the first
+ * `limit` entries only, nearest first, enters no symlink and nothing that `skip` names, and passes over what it can't
+ * read: good for a hint, not for a decision. */
+struct fs_newer {
+	int64_t since_ns;
+	int64_t until_ns;
+	const char *const *skip; /* names, NULL-terminated */
+	size_t limit;
+};
+void fs_find_newer(int dirfd, const struct fs_newer *query, struct fs_list *out);
+
 /* Whether text has any of the characters that make it a glob. */
 bool fs_is_glob(str text);
 

@@ -141,10 +141,15 @@ consumed() {
 	equal "$(consumed)" one
 }
 
-@test "a stale out.json of an earlier run doesn't count as output where it is removed" {
+@test "a stale out.json that the producer didn't write: used, never stored, said so" {
 	green
-	rm out.json
 	pipe <<<'true'
+	ok pawl run pipe
+	says 'out.json was there before and it did not write it'
+	ok pawl run pipe
+	equal "$(states)" 'produce=completed consume=reused'
+	equal "$(reason produce)" not_stored
+	rm out.json
 	exits 1 pawl run pipe
 	equal "$(states)" 'produce=failed consume=skipped'
 }
@@ -349,6 +354,41 @@ $outside_body"
 	equal "$(states)" 'produce=reused consume=reused'
 }
 
+@test "bad output once behind a body that was good before: going back and forth stays green" {
+	green
+	echo storm >"$HOME/weather"
+	pipe <<<"$outside_body"
+	exits 1 pawl run pipe
+	rm "$HOME/weather"
+	pipe <<<"$good_body"
+	ok pawl run pipe
+	equal "$(states)" 'produce=reused consume=reused'
+	pipe <<<"$outside_body"
+	ok pawl run pipe
+	equal "$(reason produce)" suspect
+	equal "$(consumed)" one
+}
+
+@test "bad output twice, a broken edit between, resumed: going back stays green" {
+	echo one >src.txt
+	echo storm >"$HOME/weather"
+	pipe <<<"$outside_body"
+	exits 1 pawl run pipe
+	pipe <<<"echo x; $outside_body"
+	exits 1 pawl resume
+	pipe <<<"exit 1"
+	exits 1 pawl resume
+	equal "$(states)" 'produce=failed consume=skipped'
+	rm "$HOME/weather"
+	pipe <<<"$good_body"
+	ok pawl resume
+	pipe <<<"echo x; $outside_body"
+	ok pawl run pipe
+	pipe <<<"$outside_body"
+	ok pawl run pipe
+	equal "$(reason produce)" suspect
+}
+
 @test "force the producer, plain run, wiped outputs and plain run: all green" {
 	echo one >src.txt
 	echo storm >"$HOME/weather"
@@ -433,6 +473,41 @@ $outside_body"
 	says 'out.json 8 B'
 	says 'pawl invalidate 2 produce'
 	says 'nothing produce depends on has changed since run 1'
+}
+
+@test "the fourth identical failure says so, and which edit was no input" {
+	echo one >src.txt
+	echo draft >notes.md
+	pipe <<<'echo garbage >out.json'
+	local i
+	for i in 1 2 3; do exits 1 pawl run pipe; done
+	echo better >notes.md
+	touch src.txt
+	exits 1 pawl run pipe
+	says '4th identical failure; nothing it depends on has changed; what you edited (`notes.md`'
+	says 'is not an input of this node'
+	says_not 'out.json`'
+	says '· .pawl/workflows/pipe.yaml:8'
+}
+
+@test "a changed input ends the count of identical failures" {
+	echo one >src.txt
+	pipe <<<'echo "garbage $(cat src.txt)" >out.json'
+	exits 1 pawl run pipe
+	exits 1 pawl run pipe
+	says '2nd identical failure'
+	echo two >src.txt
+	exits 1 pawl run pipe
+	says_not 'identical failure'
+}
+
+@test "an exonerated producer isn't offered for invalidation: the message moves to the consumer" {
+	echo one >src.txt
+	pipe <<<'echo garbage >out.json'
+	local i
+	for i in 1 2 3 4; do exits 1 pawl run pipe; done
+	says 'look at consume itself'
+	says_not 'pawl invalidate'
 }
 
 @test "an always_run producer rewrites its file and prints the same text: its readers run" {
