@@ -300,6 +300,7 @@ static const struct field fields[] = {
 	{"dir", take_dir, TEXT},
 	{"pool", take_pool, TEXT},
 	{"output_type", take_output_type, TEXT},
+	{"fan_out", take_elsewhere, OBJECT},
 };
 
 const struct field *field_table(size_t *count)

@@ -46,40 +46,44 @@ static void sort_unique(struct workflow *wf, uint32_t *list, uint32_t *count)
 	*count = kept;
 }
 
-static void add_dep(struct load *load, struct node *node, const struct value *value)
+static void add_dep(struct load *load, struct node *node, const struct value *value, struct node_list_builder *out)
 {
 	if (value->kind != VALUE_STRING) {
 		diags_error(load->diags, load_place(load, value), "E-FIELD-TYPE",
 			"an item of `depends_on` is %s, not an id", value_kind_name(value->kind));
 		return;
 	}
-	struct node *dep = map_get(&load->workflow->by_id, value->as.text);
-	if (!dep) {
+	size_t before = out->list.len;
+	if (!load_depend_on(load, node->scope, value->as.text, out)) {
 		struct err *err = diags_error(load->diags, load_place(load, value), "E-DEP-UNKNOWN",
 			"node `%.*s` depends on `%.*s`, which does not exist", STR_ARG(node->id),
 			STR_ARG(value->as.text));
 		load_suggest_node(load, err, value->as.text);
 		return;
 	}
-	if (dep == node) {
+	if (out->list.len > before && out->list.ptr[before] == node->index) {
 		err_help(diags_error(load->diags, load_place(load, value), "E-DEP-CYCLE",
 				 "node `%.*s` depends on itself", STR_ARG(node->id)),
 			"take it out of its own `depends_on`");
-		return;
+		out->list.len = before;
 	}
-	node->deps[node->dep_count++] = dep->index;
 }
 
 static void add_deps(struct load *load, struct node *node)
 {
 	const struct value *value = value_get(node->fields, STR("depends_on"));
-	if (!value)
-		return;
-	bool is_list = value->kind == VALUE_LIST;
-	size_t count = is_list ? value->as.list.count : 1;
-	node->deps = arena_array(&load->workflow->arena, uint32_t, count);
+	struct node_list_builder out = {0};
+	bool is_list = value && value->kind == VALUE_LIST;
+	size_t count = !value ? 0 : is_list ? value->as.list.count : 1;
 	for (size_t i = 0; i < count; i++)
-		add_dep(load, node, is_list ? &value->as.list.items[i] : value);
+		add_dep(load, node, is_list ? &value->as.list.items[i] : value, &out);
+	if (!count)
+		load_inherit(load, node, &out);
+	node->deps = arena_array(&load->workflow->arena, uint32_t, out.list.len);
+	node->dep_count = (uint32_t)out.list.len;
+	if (out.list.len)
+		memcpy(node->deps, out.list.ptr, out.list.len * sizeof(*node->deps));
+	vec_finish(&out.list);
 	sort_unique(load->workflow, node->deps, &node->dep_count);
 }
 
@@ -144,10 +148,13 @@ static void check_ref(
 	if (ref->escaped || ref->kind == REF_VARIABLE || ref->kind == REF_LOOP_PREV)
 		return;
 	if (ref->kind == REF_INPUT) {
-		for (size_t i = 0; i < wf->inputs.len; i++) {
-			if (str_eq(wf->inputs.ptr[i].name, ref->name))
+		const struct scope *scope = scan->node->scope;
+		for (size_t i = 0; i < scope->inputs.len; i++) {
+			if (str_eq(scope->inputs.ptr[i].name, ref->name))
 				return;
 		}
+		if (scan->node->fan_out && str_eq(scan->node->fan_out->as, ref->name))
+			return;
 		err_help(
 			diags_error(load->diags, ref_place(load, ref, value), "E-REF-INPUT",
 				"`%s` of node `%.*s` names the input `%.*s`, which the workflow does not declare",
@@ -155,7 +162,7 @@ static void check_ref(
 			"declare it: `inputs: {%.*s: {type: string}}`", STR_ARG(ref->name));
 		return;
 	}
-	struct node *target = map_get(&wf->by_id, ref->name);
+	const struct node *target = workflow_resolve(wf, scan->node->scope, ref->name);
 	if (!target) {
 		load_suggest_node(load,
 			diags_error(load->diags, ref_place(load, ref, value), "E-REF-UNKNOWN",
@@ -223,9 +230,9 @@ static void collect_refs(struct scan *scan, const struct value *value, unsigned 
 	struct ref ref;
 	struct workflow *wf = scan->load->workflow;
 	while (ref_next(value->as.text, &at, &ref)) {
-		struct node *target = ref.kind == REF_OUTPUT || ref.kind == REF_STATE
-		                              ? map_get(&wf->by_id, ref.name)
-		                              : NULL;
+		const struct node *target = ref.kind == REF_OUTPUT || ref.kind == REF_STATE
+		                                    ? workflow_resolve(wf, scan->node->scope, ref.name)
+		                                    : NULL;
 		if (target && target != scan->node && !ref.escaped &&
 			!load_is_direct(wf, target, scan->node) &&
 			workflow_is_upstream(wf, target, scan->node))
@@ -236,6 +243,7 @@ static void collect_refs(struct scan *scan, const struct value *value, unsigned 
 static void check_refs(struct load *load, struct node *node)
 {
 	struct scan scan = {.load = load, .node = node};
+	load->file = node->scope->file;
 	if (node->when)
 		when_each_ref(node->when, check_when_ref,
 			&(struct when_scan){&scan, value_get(node->fields, STR("when"))});
@@ -244,6 +252,13 @@ static void check_refs(struct load *load, struct node *node)
 	for (size_t i = 0; i < node->with.len; i++)
 		check_text(&scan, node->with.ptr[i].value, "with");
 	check_text(&scan, value_path(node->fields, STR("cache.key")), "cache.key");
+	if (node->fan_out)
+		check_text(&scan, node->fan_out->items, "fan_out.items");
+	if (node->approval)
+		check_text(&scan, value_path(node->fields, STR("approval.message")), "approval.message");
+	if (node->control == CONTROL_CANCEL)
+		check_text(&scan, value_get(node->fields, STR("cancel")), "cancel");
+	check_text(&scan, node->child_input, "input");
 	if (load->workflow->reach.rank)
 		collect_refs(&scan, node->fields, 0);
 	node->refs = arena_array(&load->workflow->arena, uint32_t, scan.refs.len);
@@ -282,8 +297,11 @@ static void check_pool(struct load *load, const struct node *node)
 void load_graph(struct load *load)
 {
 	struct workflow *wf = load->workflow;
-	for (uint32_t i = 0; i < wf->node_count; i++)
+	load_includes(load);
+	for (uint32_t i = 0; i < wf->node_count; i++) {
+		load->file = wf->nodes[i].scope->file;
 		add_deps(load, &wf->nodes[i]);
+	}
 	for (uint32_t i = 0; i < wf->node_count; i++)
 		wf->nodes[i].consumer_count = 0;
 	for (uint32_t i = 0; i < wf->node_count; i++) {
@@ -292,8 +310,10 @@ void load_graph(struct load *load)
 	}
 	add_consumers(wf);
 	load_order(load);
+	load_groups(load);
 	for (uint32_t i = 0; i < wf->node_count; i++) {
 		check_refs(load, &wf->nodes[i]);
+		load->file = wf->nodes[i].scope->file;
 		check_pool(load, &wf->nodes[i]);
 	}
 	load_writers(load);

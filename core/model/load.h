@@ -4,8 +4,24 @@
 
 #include "model/workflow.h"
 
+/* A node mapping that was found, before it is read. */
+struct found_node {
+	const struct value *map;
+	const struct scope *scope;
+	struct include_alias *include; /* the innermost include that it came with, or NULL */
+};
+
+struct file_defaults; /* workflow.c */
+
 struct load {
 	struct workflow *workflow;
+	const char *file; /* the one being read: what places name */
+	const struct file_defaults *defaults; /* of every file that was read */
+	struct include_alias *include;        /* the one whose file is being read, or NULL */
+	VEC(struct found_node) found;
+	VEC(struct include_alias *) includes;
+	const char *stack[9]; /* files that include each other, outermost first */
+	size_t depth;
 	const struct workflow_types *types;
 	struct diags *diags;
 	struct map type_names;   /* every type key that could be had -> non-NULL */
@@ -57,8 +73,21 @@ struct place load_item_place(
 struct place load_place(const struct load *load, const struct value *value);
 struct place load_key_place(const struct load *load, const struct value_member *member);
 
+/* collect.c: all node mappings, through includes and bodies of loop_groups, in file order. */
+void load_collect(struct load *load, const struct value *nodes, struct scope *scope,
+	struct include_alias *include);
+/* The full id of a name in a scope, in the workflow's arena. */
+str load_full_id(struct load *load, const struct scope *scope, str name);
+
+/* control.c: reads the value of a control type's key and `fan_out`. */
+void load_control(struct load *load, struct node *node);
+
+/* workflow.c: what the top of a file says besides its nodes, for included files. */
+const struct value *load_top(
+	struct load *load, const struct value *root, struct scope *scope, str *returns);
+
 /* nodes.c: the list of nodes, their type keys and unknown fields. */
-void load_nodes(struct load *load, const struct value *nodes);
+void load_nodes(struct load *load);
 bool load_is_foreign_key(str key);
 void load_note_foreign(struct load *load, const struct value_member *member);
 bool load_is_name(str text); /* [A-Za-z_][A-Za-z0-9_-]{0,63} */
@@ -67,6 +96,19 @@ bool load_is_name(str text); /* [A-Za-z_][A-Za-z0-9_-]{0,63} */
 void load_graph(struct load *load);
 /* Adds "did you mean `x`?" where a node's id is near. */
 void load_suggest_node(struct load *load, struct err *err, str wanted);
+
+/* includes.c: what an include is waited for by, and what its entries wait for. */
+void load_includes(struct load *load); /* before edges: which node each include returns */
+/* The nodes that `name` means in a `depends_on` of that scope, appended; false where there is none. */
+struct node_list_builder {
+	VEC(uint32_t) list;
+};
+bool load_depend_on(struct load *load, const struct scope *scope, str name, struct node_list_builder *out);
+/* The dependencies, conditions and rule that an entry of an include inherits. */
+void load_inherit(struct load *load, struct node *node, struct node_list_builder *out);
+
+/* Members, their order and the last one, of every loop_group; after load_order. */
+void load_groups(struct load *load);
 
 /* order.c: fills workflow->order and ->reach; reports circles, and is then false. */
 bool load_order(struct load *load);

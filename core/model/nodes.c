@@ -87,20 +87,9 @@ static const struct load_type *find_type(struct load *load, const struct value_m
 	return known;
 }
 
-static void report_not_yet(struct load *load, struct place at, str what)
-{
-	err_help(diags_error(load->diags, at, "E-NOT-YET", "`%.*s` is not in this version",
-			 STR_ARG(what)),
-		"see CHANGELOG.md for what this version runs");
-}
-
 static void report_unknown(struct load *load, const struct node *node, const struct value_member *m,
 	const struct value *schema)
 {
-	if (str_is(m->key, "fan_out")) {
-		report_not_yet(load, load_key_place(load, m), m->key);
-		return;
-	}
 	size_t count = 0;
 	const struct field *table = field_table(&count);
 	const struct value *properties = value_get(schema, STR("properties"));
@@ -206,7 +195,8 @@ static void take_fields(struct load *load, struct node *node, const struct value
 		if (field)
 			field->take(load, node, m);
 		else if (str_eq(m->key, node->type) || str_starts(m->key, STR("x-")) ||
-			 value_get(properties, m->key))
+			 value_get(properties, m->key) ||
+			 (str_is(node->type, "workflow") && str_is(m->key, "input")))
 			continue;
 		else if (load_is_foreign_key(m->key))
 			load_note_foreign(load, m);
@@ -216,13 +206,12 @@ static void take_fields(struct load *load, struct node *node, const struct value
 }
 
 /* False where the node can't be named; *is_new is false for the second of a name, whose fields are still looked at. */
-static bool take_id(struct load *load, struct node *node, size_t number, bool *is_new)
+static bool take_id(struct load *load, struct node *node, bool *is_new)
 {
 	const struct value *map = node->fields;
 	const struct value *id = value_get(map, STR("id"));
 	if (!id) {
-		err_help(diags_error(load->diags, node->at, "E-ID-MISSING", "node %zu has no `id`",
-				 number),
+		err_help(diags_error(load->diags, node->at, "E-ID-MISSING", "this node has no `id`"),
 			"add `id: some-name`; other nodes and commands call it by that");
 		return false;
 	}
@@ -236,7 +225,7 @@ static bool take_id(struct load *load, struct node *node, size_t number, bool *i
 			"an id is a letter or _, then letters, digits, _ or -, at most 64; INPUTS and LOOP_PREV are reserved");
 		return false;
 	}
-	node->id = id->as.text;
+	node->id = load_full_id(load, node->scope, id->as.text);
 	const struct node *other = map_get(&load->workflow->by_id, node->id);
 	*is_new = !other;
 	if (other) {
@@ -249,37 +238,41 @@ static bool take_id(struct load *load, struct node *node, size_t number, bool *i
 	return true;
 }
 
-void load_nodes(struct load *load, const struct value *nodes)
+static enum control control_of(str type)
+{
+	static const struct {
+		const char *name;
+		enum control control;
+	} table[] = {{"approval", CONTROL_APPROVAL}, {"cancel", CONTROL_CANCEL}, {"workflow", CONTROL_WORKFLOW},
+		{"loop_group", CONTROL_LOOP_GROUP}};
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (str_is(type, table[i].name))
+			return table[i].control;
+	}
+	return CONTROL_NONE;
+}
+
+void load_nodes(struct load *load)
 {
 	struct workflow *wf = load->workflow;
-	if (nodes->kind != VALUE_LIST || !nodes->as.list.count) {
-		err_help(
-			diags_error(load->diags, load_place(load, nodes), "E-NODES",
-				"`nodes` is %s",
-				nodes->kind == VALUE_LIST ? "empty" : value_kind_name(nodes->kind)),
-			"write a list: `nodes:` and below it `  - id: hello` with `    bash: echo hello`");
-		return;
-	}
-	wf->nodes = arena_array(&wf->arena, struct node, nodes->as.list.count);
-	for (size_t i = 0; i < nodes->as.list.count; i++) {
-		const struct value *map = &nodes->as.list.items[i];
+	wf->nodes = arena_array(&wf->arena, struct node, load->found.len);
+	for (size_t i = 0; i < load->found.len; i++) {
+		const struct found_node *found = &load->found.ptr[i];
 		struct node *node = &wf->nodes[wf->node_count];
-		*node = (struct node){
-			.index = wf->node_count, .at = load_place(load, map), .fields = map};
-		if (map->kind != VALUE_MAP) {
-			err_help(diags_error(load->diags, node->at, "E-NODES",
-					 "node %zu is %s, not a mapping", i + 1,
-					 value_kind_name(map->kind)),
-				"write `- id: hello` and below it `  bash: echo hello`");
-			continue;
-		}
+		load->file = found->scope->file;
+		*node = (struct node){.index = wf->node_count,
+			.at = load_place(load, found->map),
+			.fields = found->map,
+			.scope = found->scope,
+			.include = found->include};
 		bool is_new = false;
-		if (!take_id(load, node, i + 1, &is_new))
+		if (!take_id(load, node, &is_new))
 			continue;
 		wf->node_count += is_new;
-		take_type(load, node, map);
-		take_fields(load, node, map);
-		if (node->type.len && is_control_type(node->type))
-			report_not_yet(load, node->type_at, node->type);
+		wf->top_count += is_new && found->scope->holder == NO_NODE;
+		take_type(load, node, found->map);
+		take_fields(load, node, found->map);
+		node->control = control_of(node->type);
+		load_control(load, node);
 	}
 }

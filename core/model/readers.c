@@ -4,13 +4,13 @@
 
 struct place load_place(const struct load *load, const struct value *value)
 {
-	return value_place(value, load->workflow->file);
+	return value_place(value, load->file);
 }
 
 struct place load_key_place(const struct load *load, const struct value_member *member)
 {
 	return (struct place){
-		load->workflow->file, member->line, member->col, (uint32_t)member->key.len};
+		load->file, member->line, member->col, (uint32_t)member->key.len};
 }
 
 struct err *load_wrong_kind(

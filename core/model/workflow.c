@@ -19,24 +19,35 @@ struct defaults {
 	struct strs secrets;
 };
 
+/* The defaults of one file, which hold for its own nodes only. */
+struct file_defaults {
+	const struct scope *scope;
+	struct defaults defaults;
+	const struct file_defaults *next;
+};
+
 struct top {
 	struct load *load;
+	struct scope *scope;
 	struct defaults defaults;
 	const struct value *nodes;
+	str name;
+	str returns;
 };
 
 static void take_name(struct top *top, const struct value_member *m)
 {
-	struct workflow *wf = top->load->workflow;
-	if (take_text(top->load, m, &wf->name) && !load_is_name(wf->name))
+	if (take_text(top->load, m, &top->name) && !load_is_name(top->name))
 		err_help(diags_error(top->load->diags, load_place(top->load, &m->value), "E-NAME",
-				 "`%.*s` cannot be the name of a workflow", STR_ARG(wf->name)),
+				 "`%.*s` cannot be the name of a workflow", STR_ARG(top->name)),
 			"a name is a letter or _, then letters, digits, _ or -, at most 64");
 }
 
 static void take_top_description(struct top *top, const struct value_member *m)
 {
-	take_text(top->load, m, &top->load->workflow->description);
+	str text = STR("");
+	if (take_text(top->load, m, &text) && !top->scope->outer)
+		top->load->workflow->description = text;
 }
 
 static void take_input(struct top *top, const struct value_member *m)
@@ -44,8 +55,8 @@ static void take_input(struct top *top, const struct value_member *m)
 	static const str types[] = {
 		STR_INIT("string"), STR_INIT("number"), STR_INIT("boolean"), STR_INIT("json")};
 	struct load *load = top->load;
-	struct workflow *wf = load->workflow;
-	struct input_spec *input = &wf->inputs.ptr[wf->inputs.len++];
+	struct scope *scope = top->scope;
+	struct input_spec *input = &scope->inputs.ptr[scope->inputs.len++];
 	*input = (struct input_spec){
 		.name = m->key, .type = STR("string"), .at = load_key_place(load, m)};
 	if (!load_is_name(m->key))
@@ -94,7 +105,7 @@ static void take_inputs(struct top *top, const struct value_member *m)
 		return;
 	}
 	size_t count = m->value.as.map.count;
-	wf->inputs.ptr = arena_alloc(&wf->arena, mem_mul(count, sizeof(struct input_spec)));
+	top->scope->inputs.ptr = arena_alloc(&wf->arena, mem_mul(count, sizeof(struct input_spec)));
 	for (size_t i = 0; i < count; i++)
 		take_input(top, &m->value.as.map.items[i]);
 }
@@ -182,7 +193,7 @@ static void take_top_policy(struct top *top, const struct value_member *m)
 
 static void take_returns(struct top *top, const struct value_member *m)
 {
-	take_text(top->load, m, &top->load->workflow->returns);
+	take_text(top->load, m, &top->returns);
 }
 
 static void take_nodes(struct top *top, const struct value_member *m)
@@ -268,12 +279,24 @@ static struct bindings join_bindings(
 	return all;
 }
 
-static void apply_defaults(struct workflow *wf, const struct defaults *defaults)
+/* Also for the bodies of loop_groups, which stand in the same file. */
+static bool is_of_file(const struct node *node, const struct scope *file)
 {
+	const struct scope *scope = node->scope;
+	while (scope->is_transparent)
+		scope = scope->outer;
+	return scope == file;
+}
+
+static void apply_defaults(struct workflow *wf, const struct file_defaults *of)
+{
+	const struct defaults *defaults = &of->defaults;
 	struct bindings env = join_bindings(&wf->arena, defaults->top_env, defaults->env);
 	for (uint32_t i = 0; i < wf->node_count; i++) {
 		struct node *node = &wf->nodes[i];
-		if (!node->timeout_ms)
+		if (!is_of_file(node, of->scope))
+			continue;
+		if (!node->timeout_ms && node->control == CONTROL_NONE)
 			node->timeout_ms = defaults->timeout_ms;
 		if (defaults->has_retry && !value_get(node->fields, STR("retry")))
 			node->retry = defaults->retry;
@@ -289,32 +312,40 @@ static void note_type(void *arg, str keyword)
 	map_put(&load->type_names, arena_str(&load->workflow->arena, keyword), load);
 }
 
-static void load_root(struct load *load, const struct value *root)
+const struct value *load_top(struct load *load, const struct value *root, struct scope *scope, str *returns)
 {
 	struct workflow *wf = load->workflow;
-	struct top top = {.load = load};
+	struct top top = {.load = load, .scope = scope, .name = STR(""), .returns = STR("")};
+	struct place start = {load->file, 1, 1, 0};
+	scope->root = root;
 	if (root->kind != VALUE_MAP) {
 		err_help(diags_error(load->diags, load_place(load, root), "E-WORKFLOW",
 				 "the file is %s, not a workflow", value_kind_name(root->kind)),
 			"a workflow begins with `name:` and `nodes:`");
-		return;
+		return NULL;
 	}
-	load->types->each(load->types->ctx, note_type, load);
 	for (size_t i = 0; i < root->as.map.count; i++)
 		take_top_field(&top, &root->as.map.items[i]);
-	struct place start = {wf->file, 1, 1, 0};
 	if (!value_get(root, STR("name")))
 		err_help(diags_error(load->diags, start, "E-NAME", "the workflow has no `name`"),
 			"add `name: my-workflow`");
-	if (!top.nodes) {
+	if (!top.nodes)
 		err_help(diags_error(load->diags, start, "E-NODES", "the workflow has no `nodes`"),
 			"write `nodes:` and below it `  - id: hello` with `    bash: echo hello`");
-		return;
-	}
-	load_nodes(load, top.nodes);
-	apply_defaults(wf, &top.defaults);
-	load_graph(load);
-	if (wf->returns.len && !workflow_find(wf, wf->returns))
+	if (!scope->outer)
+		wf->name = top.name;
+	*returns = top.returns;
+	struct file_defaults *defaults = arena_new(&wf->arena, struct file_defaults);
+	*defaults = (struct file_defaults){scope, top.defaults, load->defaults};
+	load->defaults = defaults;
+	return top.nodes;
+}
+
+static void check_returns(struct load *load, const struct value *root)
+{
+	struct workflow *wf = load->workflow;
+	load->file = wf->file;
+	if (wf->returns.len && !workflow_resolve(wf, &wf->scope, wf->returns))
 		load_suggest_node(load,
 			diags_error(load->diags, load_place(load, value_get(root, STR("returns"))),
 				"E-REF-UNKNOWN", "`returns` names `%.*s`, which does not exist",
@@ -328,6 +359,24 @@ static void load_root(struct load *load, const struct value *root)
 			"delete them, or rename them to begin with `x-`");
 }
 
+static void load_root(struct load *load, const struct value *root)
+{
+	struct workflow *wf = load->workflow;
+	load->types->each(load->types->ctx, note_type, load);
+	const struct value *nodes = load_top(load, root, &wf->scope, &wf->returns);
+	if (!nodes)
+		return;
+	load->stack[load->depth++] = wf->file;
+	load_collect(load, nodes, &wf->scope, NULL);
+	wf->inputs.ptr = wf->scope.inputs.ptr;
+	wf->inputs.len = wf->scope.inputs.len;
+	load_nodes(load);
+	for (const struct file_defaults *d = load->defaults; d; d = d->next)
+		apply_defaults(wf, d);
+	load_graph(load);
+	check_returns(load, root);
+}
+
 struct workflow *workflow_load(
 	str text, const char *file, const struct workflow_types *types, struct diags *diags)
 {
@@ -335,12 +384,17 @@ struct workflow *workflow_load(
 	size_t errors_before = diags->errors;
 	wf->file = arena_str(&wf->arena, str_of(file)).ptr;
 	wf->source = arena_str(&wf->arena, text);
-	struct load load = {.workflow = wf, .types = types, .diags = diags};
+	struct load load = {.workflow = wf, .types = types, .diags = diags, .file = wf->file};
+	wf->returns = STR("");
+	wf->scope = (struct scope){
+		.file = wf->file, .source = wf->source, .prefix = STR(""), .holder = NO_NODE};
 	wf->root = yaml_parse(&wf->arena, wf->source, wf->file, diags);
 	if (wf->root)
 		load_root(&load, wf->root);
 	map_finish(&load.type_names);
 	map_finish(&load.type_schemas);
+	vec_finish(&load.found);
+	vec_finish(&load.includes);
 	/* What is said may be read when the workflow is gone: the caller's name of the file stays. */
 	for (size_t i = 0; i < diags->list.len; i++) {
 		if (diags->list.ptr[i].at.file == wf->file)
@@ -358,6 +412,7 @@ void workflow_destroy(struct workflow *wf)
 	if (!wf)
 		return;
 	map_finish(&wf->by_id);
+	map_finish(&wf->aliases);
 	arena_finish(&wf->arena);
 	free(wf);
 }
@@ -365,4 +420,27 @@ void workflow_destroy(struct workflow *wf)
 const struct node *workflow_find(const struct workflow *wf, str id)
 {
 	return map_get(&wf->by_id, id);
+}
+
+const struct node *workflow_resolve(const struct workflow *wf, const struct scope *scope, str name)
+{
+	struct buf full = {0};
+	const struct node *node = NULL;
+	for (; scope; scope = scope->is_transparent ? scope->outer : NULL) {
+		str id = name;
+		if (scope->prefix.len) {
+			buf_clear(&full);
+			buf_add(&full, scope->prefix);
+			buf_add(&full, name);
+			id = buf_str(&full);
+		}
+		node = map_get(&wf->by_id, id);
+		const struct include_alias *alias = node || !wf->aliases.len ? NULL : map_get(&wf->aliases, id);
+		if (alias && alias->returns != NO_NODE)
+			node = &wf->nodes[alias->returns];
+		if (node || alias)
+			break;
+	}
+	buf_finish(&full);
+	return node;
 }

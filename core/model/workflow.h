@@ -4,6 +4,7 @@
 #define MODEL_WORKFLOW_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/map.h"
 #include "data/value.h"
 #include "data/when.h"
@@ -40,8 +41,103 @@ struct bindings {
 	size_t len;
 };
 
-struct node {
+struct input_spec {
+	str name;
+	bool required;
+	const struct value *fallback; /* `default`, or NULL */
+	str type;                     /* "string", "number", "boolean", "json" */
+	str description;
+	struct place at;
+};
+
+/* Where a node was written: in the workflow's own file, in one that it includes, or in the body of a loop_group.  Names in a
+ * node's text mean nodes of its scope. */
+struct scope {
+	const struct scope *outer; /* NULL: the workflow itself */
+	const char *file;
+	const struct value *root; /* the file's mapping: its `defaults` */
+	str prefix;               /* of ids: "build__", or empty */
+	bool is_transparent; /* names that it does not have are looked for in `outer` (loop_group) */
+	const struct bindings *
+		with; /* values of an include's inputs, in the terms of `outer`; NULL: the run's own inputs */
+	struct {
+		struct input_spec *ptr;
+		size_t len;
+	} inputs;        /* of the file */
+	uint32_t holder; /* index of the loop_group whose body this is; NO_NODE: of none */
+};
+#define NO_NODE UINT32_MAX
+
+/* A condition in the terms of another scope. */
+struct gate {
+	const struct when *when;
+	const struct scope *scope;
+	const struct gate *next;
+};
+
+/* What the id of an include stands for. */
+struct include_alias {
+	struct include_alias *outer_include; /* the include in whose file it stands, or NULL */
+	str id; /* with the prefix of the scope in which it stands */
+	struct place at;
+	const struct value *fields; /* the mapping of the include node */
+	const struct scope *outer;
+	struct scope *scope; /* of the included file */
+	const struct when *when;
+	enum trigger_rule rule;
+	uint32_t first; /* its nodes: [first, end) */
+	uint32_t end;
+	str returns_name; /* as its file says; empty: the one node that nothing consumes */
+	uint32_t returns; /* the node whose output `$id.output` is; NO_NODE: none */
+};
+
+/* Types of the core itself; CONTROL_NONE is run by a plugin. */
+enum control {
+	CONTROL_NONE,
+	CONTROL_APPROVAL,
+	CONTROL_CANCEL,
+	CONTROL_WORKFLOW,
+	CONTROL_LOOP_GROUP
+};
+
+struct decision_option {
 	str id;
+	str label;
+};
+
+enum on_reject { REJECT_CANCEL, REJECT_FAIL, REJECT_SKIP };
+
+struct approval {
+	str message; /* with references */
+	struct decision_option *decisions;
+	size_t decision_count;
+	bool captures_response; /* the comment is the output */
+	enum on_reject on_reject;
+};
+
+struct loop_group {
+	uint32_t *members; /* indices of the nodes of its body, in topological order */
+	uint32_t member_count;
+	uint32_t
+		last; /* whose output is the group's: `returns`, else the last member that nothing consumes */
+	uint64_t max_iterations;
+	str until;      /* text to be found in the last output; empty: none */
+	str until_bash; /* a command that ends the loop by exiting 0; empty: none */
+};
+
+enum fan_join { JOIN_ALL_SUCCESS, JOIN_ALL_DONE };
+
+struct fan_out {
+	const struct value *items; /* a reference, or a list */
+	str as;                    /* the name of the input that holds the item */
+	uint32_t max_parallel;
+	enum fan_join join;
+	struct place at;
+};
+
+struct node {
+	str id; /* with the prefix of its scope */
+	const struct scope *scope;
 	uint32_t index;  /* in workflow->nodes, in file order */
 	struct place at; /* of the node's first line */
 	str type;        /* its type key */
@@ -59,6 +155,17 @@ struct node {
 
 	const struct when *when; /* NULL: none */
 	str when_text;
+	const struct when *outer_when;   /* of the include that it is an entry of; NULL: none */
+	const struct scope *outer_scope; /* in whose terms outer_when is */
+
+	enum control control;
+	struct approval *approval;
+	struct loop_group *group;
+	struct fan_out *fan_out; /* NULL: none */
+	str cancel_reason;       /* of `cancel`, with references */
+	str child_workflow;      /* of `workflow`: a name or path */
+	const struct value
+		*child_input; /* of `workflow`: `input`, which becomes its $ARGUMENTS; NULL: none */
 	enum trigger_rule rule;
 	uint64_t timeout_ms; /* 0: none */
 	struct retry retry;
@@ -84,15 +191,6 @@ struct node {
 	str output_type;
 };
 
-struct input_spec {
-	str name;
-	bool required;
-	const struct value *fallback; /* `default`, or NULL */
-	str type;                     /* "string", "number", "boolean", "json" */
-	str description;
-	struct place at;
-};
-
 struct pool {
 	str name;
 	uint32_t size;
@@ -112,11 +210,14 @@ struct workflow {
 	const struct value *root;
 	str name;
 	str description;
-	struct node *nodes;
+	struct node *nodes; /* those of includes and of bodies of loop_groups too, each behind what holds it */
 	uint32_t node_count;
 	uint32_t *order; /* a topological order of indices: dependencies first, else file order */
 	struct reach reach;
 	struct map by_id; /* id -> struct node * */
+	struct map aliases; /* id of an include -> struct include_alias * */
+	struct scope scope; /* of the file itself */
+	uint32_t top_count; /* how many nodes are in no loop_group */
 	struct {
 		struct input_spec *ptr;
 		size_t len;
@@ -138,6 +239,10 @@ struct workflow_types {
 	bool (*find)(void *ctx, str keyword, const struct value **schema, struct err *err);
 	/* All type keys that could be had, for a did-you-mean. */
 	void (*each)(void *ctx, void (*fn)(void *arg, str keyword), void *arg);
+
+	/* For `include`: the text of a workflow by name or path, and in *path (on the heap) where it was.  False with *err.  NULL
+	 * where workflows can't be included. */
+	bool (*read)(void *ctx, str name, struct buf *text, char **path, struct err *err);
 };
 
 /* Parses and checks; all problems at once in *diags (sorted), also warnings.  NULL when there was an error.  `file` is borrowed by the places in *diags;
@@ -147,6 +252,10 @@ struct workflow *workflow_load(
 void workflow_destroy(struct workflow *workflow); /* accepts NULL */
 
 const struct node *workflow_find(const struct workflow *workflow, str id); /* NULL: there is none */
+
+/* The node that `name` means in a text of that scope; for an include the one that it returns.  NULL: there is none. */
+const struct node *workflow_resolve(
+	const struct workflow *workflow, const struct scope *scope, str name);
 
 /* Whether `above` is a direct or indirect dependency of `node`. */
 bool workflow_is_upstream(
