@@ -197,13 +197,14 @@ static void collect_include(
 }
 
 static void collect_group(struct load *load, const struct value *map, const struct scope *outer,
-	str id, struct include_alias *include)
+	struct include_alias *include, size_t number)
 {
 	const struct value *group = value_get(map, STR("loop_group"));
+	str id = value_get(map, STR("id"))->as.text;
 	const struct value *nodes = value_get(group, STR("nodes"));
 	uint32_t holder = (uint32_t)load->found.len;
 	struct workflow *wf = load->workflow;
-	*vec_push(&load->found) = (struct found_node){map, outer, include};
+	*vec_push(&load->found) = (struct found_node){map, outer, include, number};
 	if (!nodes) {
 		err_help(diags_error(load->diags, load_place(load, group), "E-LOOP-NODES",
 				 "`loop_group` has no `nodes`"),
@@ -240,13 +241,15 @@ void load_collect(struct load *load, const struct value *nodes, struct scope *sc
 		const struct value *id = value_get(map, STR("id"));
 		bool is_named = id && id->kind == VALUE_STRING && load_is_name(id->as.text);
 		if (map->kind != VALUE_MAP)
-			diags_error(load->diags, load_place(load, map), "E-NODES",
-				"node %zu is %s, not a mapping", i + 1, value_kind_name(map->kind));
+			err_help(diags_error(load->diags, load_place(load, map), "E-NODES",
+					 "node %zu is %s, not a mapping", i + 1,
+					 value_kind_name(map->kind)),
+				"write `- id: hello` and below it `  bash: echo hello`");
 		else if (is_named && value_get(map, STR("include")))
 			collect_include(load, map, scope, id->as.text);
 		else if (is_named && value_get(map, STR("loop_group")))
-			collect_group(load, map, scope, id->as.text, include);
+			collect_group(load, map, scope, include, i + 1);
 		else
-			*vec_push(&load->found) = (struct found_node){map, scope, include};
+			*vec_push(&load->found) = (struct found_node){map, scope, include, i + 1};
 	}
 }

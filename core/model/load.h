@@ -9,6 +9,7 @@ struct found_node {
 	const struct value *map;
 	const struct scope *scope;
 	struct include_alias *include; /* the innermost include that it came with, or NULL */
+	size_t number; /* in its list, from 1 */
 };
 
 struct file_defaults; /* workflow.c */

@@ -206,12 +206,13 @@ static void take_fields(struct load *load, struct node *node, const struct value
 }
 
 /* False where the node can't be named; *is_new is false for the second of a name, whose fields are still looked at. */
-static bool take_id(struct load *load, struct node *node, bool *is_new)
+static bool take_id(struct load *load, struct node *node, size_t number, bool *is_new)
 {
 	const struct value *map = node->fields;
 	const struct value *id = value_get(map, STR("id"));
 	if (!id) {
-		err_help(diags_error(load->diags, node->at, "E-ID-MISSING", "this node has no `id`"),
+		err_help(diags_error(load->diags, node->at, "E-ID-MISSING", "node %zu has no `id`",
+				 number),
 			"add `id: some-name`; other nodes and commands call it by that");
 		return false;
 	}
@@ -266,7 +267,7 @@ void load_nodes(struct load *load)
 			.scope = found->scope,
 			.include = found->include};
 		bool is_new = false;
-		if (!take_id(load, node, &is_new))
+		if (!take_id(load, node, found->number, &is_new))
 			continue;
 		wf->node_count += is_new;
 		wf->top_count += is_new && found->scope->holder == NO_NODE;

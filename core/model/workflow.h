@@ -55,6 +55,7 @@ struct input_spec {
 struct scope {
 	const struct scope *outer; /* NULL: the workflow itself */
 	const char *file;
+	str source; /* its text */
 	const struct value *root; /* the file's mapping: its `defaults` */
 	str prefix;               /* of ids: "build__", or empty */
 	bool is_transparent; /* names that it does not have are looked for in `outer` (loop_group) */
@@ -155,8 +156,8 @@ struct node {
 
 	const struct when *when; /* NULL: none */
 	str when_text;
-	const struct when *outer_when;   /* of the include that it is an entry of; NULL: none */
-	const struct scope *outer_scope; /* in whose terms outer_when is */
+	const struct gate *gates;      /* conditions of the includes that it is an entry of */
+	struct include_alias *include; /* the innermost include that it came with, or NULL */
 
 	enum control control;
 	struct approval *approval;

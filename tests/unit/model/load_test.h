@@ -61,7 +61,7 @@ static void test_each(void *ctx, void (*fn)(void *arg, str keyword), void *arg)
  *       help */
 static struct workflow *test_load(struct test_types *types, str yaml, struct buf *said)
 {
-	struct workflow_types host = {types, test_find, test_each};
+	struct workflow_types host = {.ctx = types, .find = test_find, .each = test_each};
 	struct diags diags = {0};
 	static const char file[] = "w.yaml";
 	struct workflow *wf = workflow_load(yaml, file, &host, &diags);

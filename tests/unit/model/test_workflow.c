@@ -367,7 +367,7 @@ static void all_problems_at_once(void **state)
 static void warnings_outlive_the_workflow(void **state)
 {
 	struct room *room = *state;
-	struct workflow_types host = {&room->types, test_find, test_each};
+	struct workflow_types host = {.ctx = &room->types, .find = test_find, .each = test_each};
 	struct diags diags = {0};
 	static const char file[] = "dir/w.yaml";
 	workflow_destroy(workflow_load(
@@ -420,7 +420,7 @@ static double time_to_load(struct room *room, enum shape shape, unsigned count)
 {
 	struct buf yaml = {0};
 	struct diags diags = {0};
-	struct workflow_types host = {&room->types, test_find, test_each};
+	struct workflow_types host = {.ctx = &room->types, .find = test_find, .each = test_each};
 	write_shape(&yaml, shape, count);
 	double start = seconds();
 	struct workflow *wf = workflow_load(buf_str(&yaml), "w.yaml", &host, &diags);
