@@ -231,6 +231,8 @@ static bool find_types(struct engine *engine, struct err *err)
 	bool ok = true;
 	for (uint32_t i = 0; ok && i < engine->workflow->node_count; i++) {
 		struct unit *unit = &engine->units[i];
+		if (unit->node->control != CONTROL_NONE)
+			continue;
 		unit->type = map_get(&known, unit->node->type);
 		if (unit->type)
 			continue;

@@ -76,7 +76,7 @@ static bool output_of(struct attempt *attempt, const struct unit *unit, str *byt
 
 static const struct unit *find_unit(struct attempt *attempt, str id)
 {
-	const struct node *node = workflow_find(attempt->engine->workflow, id);
+	const struct node *node = workflow_resolve(attempt->engine->workflow, attempt->scope, id);
 	return node ? &attempt->engine->units[node->index] : NULL;
 }
 

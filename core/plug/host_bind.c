@@ -54,14 +54,14 @@ static str line_at(str text, uint32_t number)
 static struct place place_in_file(
 	const struct pawl_node *node, const struct value *value, struct place in)
 {
-	const struct workflow *workflow = node->init.workflow;
-	struct place place = value_place(value, workflow->file);
+	const struct scope *scope = node->init.node->scope;
+	struct place place = value_place(value, scope->file);
 	str body = value->as.text;
 	if (!value->line || !in.line)
 		return place;
 	if (value->style == '|') {
 		str body_line = line_at(body, in.line);
-		str file_line = line_at(workflow->source, value->line + in.line);
+		str file_line = line_at(scope->source, value->line + in.line);
 		if (!str_ends(file_line, body_line))
 			return place;
 		place.line = value->line + in.line;
@@ -69,7 +69,7 @@ static struct place place_in_file(
 		place.len = in.len;
 		return place;
 	}
-	str file_line = line_at(workflow->source, value->line);
+	str file_line = line_at(scope->source, value->line);
 	size_t quote = value->style == '"' || value->style == '\'';
 	size_t start = value->col - 1 + quote;
 	if (value->style != '>' && value->col && in.col &&
@@ -378,7 +378,7 @@ static pawl_status bind(
 		struct err err = {0};
 		str prelude;
 		if (!deliver(node->run, bound, &prelude, &err)) {
-			err_at(&err, value_place(value, node->init.workflow->file));
+			err_at(&err, value_place(value, node->init.node->scope->file));
 			return host_fail_err(node, PAWL_E_CONFIG, &err);
 		}
 		all.prelude = host_str(prelude);

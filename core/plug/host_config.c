@@ -47,7 +47,7 @@ const struct value *host_find_field(const struct pawl_node *node, str path)
 	const struct value *value = value_path(node->init.node->fields, path);
 	if (value)
 		return value;
-	return value_path(value_get(node->init.workflow->root, STR("defaults")), path);
+	return value_path(value_get(node->init.node->scope->root, STR("defaults")), path);
 }
 
 bool host_is_node(void *ctx, str name)
@@ -56,7 +56,7 @@ bool host_is_node(void *ctx, str name)
 	const struct host_values *values = node->init.values;
 	if (values && values->is_node)
 		return values->is_node(values->ctx, name);
-	return map_get(&node->init.workflow->by_id, name) != NULL;
+	return workflow_resolve(node->init.workflow, node->init.node->scope, name) != NULL;
 }
 
 str host_getenv(const struct pawl_node *node, str name, bool *found)
@@ -404,7 +404,7 @@ static struct value own_fields(struct pawl_node *node)
 static void check_schema(struct pawl_node *node)
 {
 	const struct plug_type *type = node->init.type;
-	const char *file = node->init.workflow->file;
+	const char *file = node->init.node->scope->file;
 	const struct schema *checker = type->checker;
 	if (!checker && type->schema)
 		checker = schema_compile(&node->arena, type->schema, NULL, node->diags);

@@ -154,7 +154,7 @@ void host_log(pawl_node *node, int32_t level, const char *text)
 struct place host_field_place(const struct pawl_node *node, const char *field)
 {
 	const struct node *spec = node->init.node;
-	const char *file = node->init.workflow->file;
+	const char *file = node->init.node->scope->file;
 	str path = str_of(field);
 	while (path.len) {
 		const struct value *value = value_path(spec->fields, path);
