@@ -187,6 +187,22 @@ static int execute(struct job *job, bool wants_exit_code)
 bool inputs_read(struct cli *cli, const struct workflow *workflow, const struct arg_list *given,
 	const char *file, const char *stored, const struct value **out);
 
+static struct workflow *load_child(void *ctx, str name, struct err *err)
+{
+	struct cli *cli = ctx;
+	const char *path = cli_find_workflow_quietly(cli, arena_str(&cli->arena, name).ptr, err);
+	struct workflow *workflow = path ? cli_load_file(cli, path) : NULL;
+	if (path && !workflow)
+		err_set(err, "E-WORKFLOW", "%s has errors", path);
+	return workflow;
+}
+
+static void release_child(void *ctx, struct workflow *workflow)
+{
+	(void)ctx;
+	workflow_destroy(workflow);
+}
+
 static int run_job(struct job *job, struct run_args *a, const char *stored_inputs)
 {
 	struct cli *cli = job->cli;
@@ -194,6 +210,9 @@ static int run_job(struct job *job, struct run_args *a, const char *stored_input
 	job->options.no_suspect = a->no_suspect;
 	job->options.verbose = cli->is_verbose;
 	job->options.jobs = a->jobs > 0 && a->jobs < 100000 ? (uint32_t)a->jobs : default_jobs();
+	job->options.load = load_child;
+	job->options.release = release_child;
+	job->options.load_ctx = cli;
 	job->options.environment = (const char *const *)environ;
 	job->options.grace_ms = grace_ms;
 	job->code = EXIT_USAGE;

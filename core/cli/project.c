@@ -178,27 +178,39 @@ static void consider(void *arg, const char *path)
 		f->found = arena_printf(&f->cli->arena, "%s", path);
 }
 
-char *cli_find_workflow(struct cli *cli, const char *name)
+char *cli_find_workflow_quietly(struct cli *cli, const char *name, struct err *err)
 {
 	if (is_workflow_name(name) || strchr(name, '/'))
 		return arena_printf(&cli->arena, "%s", name);
 	struct finding f = {.cli = cli, .wanted = name};
 	cli_each_workflow(cli, consider, &f);
 	if (!f.found) {
-		struct err err = {0};
 		str near = str_nearest(str_of(name), f.names.ptr, f.names.len);
-		err_set(&err, "E-WORKFLOW-UNKNOWN", "there is no workflow `%s`", name);
+		err_set(err, "E-WORKFLOW-UNKNOWN", "there is no workflow `%s`", name);
 		if (near.len)
-			err_help(&err, "did you mean `%.*s`?", STR_ARG(near));
+			err_help(err, "did you mean `%.*s`?", STR_ARG(near));
 		else
-			err_help(&err,
+			err_help(err,
 				"put it into %s/.pawl/workflows/%s.yaml, or name a file: pawl run path/to/file.yaml",
 				cli_project(cli), name);
-		talk_fail(cli, &err);
 	}
 	vec_finish(&f.names);
 	return f.found;
 }
+
+char *cli_find_workflow(struct cli *cli, const char *name)
+{
+	struct err err = {0};
+	char *found = cli_find_workflow_quietly(cli, name, &err);
+	if (!found)
+		talk_fail(cli, &err);
+	return found;
+}
+
+struct loading {
+	struct cli *cli;
+	struct workflow_types types;
+};
 
 /* What the plugins say of their nodes. */
 static void check_nodes(struct cli *cli, const struct workflow *workflow, struct diags *diags)
@@ -206,17 +218,44 @@ static void check_nodes(struct cli *cli, const struct workflow *workflow, struct
 	for (uint32_t i = 0; i < workflow->node_count; i++) {
 		struct host_node_init init = {.workflow = workflow,
 			.node = &workflow->nodes[i],
-			.type = types_find(cli_types(cli), workflow->nodes[i].type, NULL),
+			.type = workflow->nodes[i].control == CONTROL_NONE
+		                        ? types_find(cli_types(cli), workflow->nodes[i].type, NULL)
+		                        : NULL,
 			.project = cli_project(cli)};
-		if (!init.type)
+		if (workflow->nodes[i].control != CONTROL_NONE || !init.type)
 			continue;
 		struct pawl_node *node = host_node_create(&init);
 		host_validate(node, diags);
 		host_node_destroy(node);
 		struct arena arena = {0};
-		contract_check_spec(&workflow->nodes[i], workflow->file, &arena, diags);
+		contract_check_spec(
+			&workflow->nodes[i], workflow->nodes[i].scope->file, &arena, diags);
 		arena_finish(&arena);
 	}
+}
+
+/* For `include`: by name, or by a path relative to the project. */
+static bool read_included(void *ctx, str name, struct buf *text, char **path, struct err *err)
+{
+	struct cli *cli = ((struct loading *)ctx)->cli;
+	const char *wanted = arena_str(&cli->arena, name).ptr;
+	char *found = cli_find_workflow_quietly(cli, wanted, err);
+	if (!found || !fs_read_file(AT_FDCWD, found, (size_t)64 << 20, text, err))
+		return false;
+	*path = mem_dup(found, strlen(found));
+	return true;
+}
+
+static bool find_type(void *ctx, str keyword, const struct value **schema, struct err *err)
+{
+	const struct workflow_types *types = &((struct loading *)ctx)->types;
+	return types->find(types->ctx, keyword, schema, err);
+}
+
+static void each_type(void *ctx, void (*fn)(void *arg, str keyword), void *arg)
+{
+	const struct workflow_types *types = &((struct loading *)ctx)->types;
+	types->each(types->ctx, fn, arg);
 }
 
 struct workflow *cli_load_file(struct cli *cli, const char *path)
@@ -230,7 +269,8 @@ struct workflow *cli_load_file(struct cli *cli, const char *path)
 		buf_finish(&text);
 		return NULL;
 	}
-	struct workflow_types types = types_for_workflow(cli_types(cli));
+	struct loading loading = {cli, types_for_workflow(cli_types(cli))};
+	struct workflow_types types = {&loading, find_type, each_type, read_included};
 	struct workflow *workflow = workflow_load(buf_str(&text), file, &types, &diags);
 	buf_finish(&text);
 	if (workflow)

@@ -31,6 +31,14 @@ struct engine_options {
 	const struct value *inputs; /* a map of the values given, checked; NULL: none */
 	str arguments;
 	const char *const *environment; /* the caller's, NULL-terminated */
+
+	/* For `workflow` nodes: loads a workflow by name or path; NULL with *err.  Released when its run has ended. */
+	struct workflow *(*load)(void *ctx, str name, struct err *err);
+	void (*release)(void *ctx, struct workflow *workflow);
+	void *load_ctx;
+	int64_t parent; /* the run that this one is a part of; 0: none */
+	str parent_node;
+	unsigned depth; /* how many runs it is in */
 };
 
 enum node_event_kind {

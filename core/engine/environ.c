@@ -70,6 +70,26 @@ static bool set_binding(struct building *b, const struct binding *binding, struc
 	return true;
 }
 
+/* INPUTS_<NAME> of a slot's item. */
+static void set_item(struct building *b)
+{
+	const struct unit *unit = b->attempt->unit;
+	struct buf name = {0};
+	struct buf text = {0};
+	if (!unit->item)
+		return;
+	buf_add_z(&name, "INPUTS_");
+	for (size_t i = 0; i < unit->item_name.len; i++) {
+		char c = unit->item_name.ptr[i];
+		buf_add_char(&name, c == '-' ? '_' : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c);
+	}
+	ref_value_text(&text, unit->item);
+	if (str_find_char(buf_str(&text), '\0', 0) == SIZE_MAX)
+		set(b, buf_str(&name), buf_str(&text));
+	buf_finish(&name);
+	buf_finish(&text);
+}
+
 static void set_variables(struct building *b)
 {
 	struct engine *engine = b->attempt->engine;
@@ -113,6 +133,7 @@ bool environ_build(struct attempt *attempt, struct err *err)
 		ok = set_binding(&b, &node->env.ptr[i], err);
 	for (size_t i = 0; ok && i < node->with.len; i++)
 		ok = set_binding(&b, &node->with.ptr[i], err);
+	set_item(&b);
 	set_variables(&b);
 	attempt->env = arena_array(&attempt->arena, const char *, b.list.len + 1);
 	for (size_t i = 0; i < b.list.len; i++)

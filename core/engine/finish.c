@@ -80,7 +80,7 @@ static void on_retry(void *arg)
 	struct attempt *attempt = arg;
 	struct engine *engine = attempt->engine;
 	attempt->timer = NULL;
-	*vec_push(&engine->waiting) = attempt->unit->node->index;
+	*vec_push(&engine->waiting) = attempt->unit;
 	engine_pump(engine);
 }
 
@@ -130,6 +130,8 @@ static void end_unit(struct attempt *attempt, enum node_state state,
 	struct engine *engine = attempt->engine;
 	struct unit *unit = attempt->unit;
 	unit->state = state;
+	if (err && err_is_set(err))
+		unit->error = str_of(arena_printf(&engine->arena, "%s", err->message));
 	record_node(attempt, state, outcome, err);
 	tell(attempt, EVENT_ENDED,
 		err && err_is_set(err) ? str_of(err->message) : attempt->decision.sentence);

@@ -28,15 +28,32 @@ struct unit {
 	uint32_t waiting;     /* how many dependencies have not ended */
 	bool failed_upstream; /* skipped because something above it failed */
 	bool is_uncertain;    /* in a plan: made anew, so what consumes it can't be known */
-	bool is_forgotten; /* its dependencies' artifacts overlapped with others: see artifacts.h */
 	struct produced out;
 	struct attempt *attempt; /* while it is being decided or run */
+	str error;               /* of a failed one, in the run's arena */
+
+	/* Of a slot of a fan_out. */
+	struct unit *parent; /* NULL: it is no slot */
+	void (*on_end)(struct engine *engine, struct unit *unit);
+	const struct value *item;
+	str item_name;
+
+	/* Of a member of a loop_group. */
+	uint64_t iteration;
+	struct produced previous; /* what it made in the iteration before */
+	bool had_previous;
+
+	/* Of a control node that is going on. */
+	struct fan *fan;
+	struct loop *loop;
+	struct subrun *subrun;
 };
 
 struct attempt {
 	struct engine *engine;
 	struct unit *unit;
-	struct arena arena; /* dies with the attempt */
+	const struct scope *scope; /* in whose terms names are read: the node's, but for a moment that of an include */
+	struct arena arena;        /* dies with the attempt */
 	struct pawl_node *host;
 	struct pawl_run *running;
 	const char **env;
@@ -76,6 +93,7 @@ struct attempt {
 	struct world_timer *timer; /* timeout, retry delay, or waiting for another run */
 	int32_t cancel_reason;
 	bool is_waiting_announced;
+	bool is_passive; /* of a fan_out or loop_group: it ends with what it holds */
 	bool is_uncertain; /* in a plan: it runs unless what it consumes comes out as before */
 	const char *skip_reason;   /* of a node that is skipped: a code */
 	str unstorable;            /* why nothing of this can be kept, or empty */
@@ -109,14 +127,19 @@ struct engine {
 	uint32_t running;
 	uint32_t overlap; /* grows whenever a body starts: whether another one ran beside this */
 	uint32_t *pool_used;
-	VEC(uint32_t) todo; /* ready to be decided, a stack taken from the front */
+	VEC(struct unit *) todo; /* ready to be decided, a queue taken from todo_head */
 	size_t todo_head;
-	VEC(uint32_t) waiting; /* decided to run, in order, waiting for a slot */
+	VEC(struct unit *) waiting; /* decided to run, in order, waiting for a slot */
 	bool is_stopping;      /* nothing new starts */
 	int32_t stop_reason;
 	bool is_pumping;
 	uint32_t count[NODE_PAUSED + 1]; /* of ended nodes, by state */
 	bool is_ended;
+	uint32_t active; /* attempts under way that will end by themselves: bodies, timers */
+	uint32_t paused; /* nodes that wait for an answer */
+	str cancelled_because; /* a `cancel` node or a rejection, or empty */
+	void (*on_ended)(void *arg); /* of a run within another; NULL: the loop is left */
+	void *on_ended_arg;
 	int signal;
 	struct err error;
 	uint64_t started_mono;
@@ -137,6 +160,18 @@ void engine_fail_store(struct engine *engine); /* the store refuses: stop */
 void engine_stop(struct engine *engine, int32_t reason);
 void engine_flush_soon(struct engine *engine);
 void engine_release_slot(struct engine *engine, const struct unit *unit);
+
+/* Creates a run and its record; NULL with *err.  engine_go starts it; on_ended, or NULL to quit the loop, says when it is over;
+ * engine_end closes the record and fills the summary; engine_free gives everything back. */
+struct engine *engine_begin(const struct world *world, struct store *store, struct types *types,
+	const struct workflow *workflow, const struct engine_options *options,
+	const struct engine_events *events, struct err *err);
+void engine_go(struct engine *engine, void (*on_ended)(void *arg), void *arg);
+void engine_end(struct engine *engine, struct engine_summary *summary);
+void engine_free(struct engine *engine);
+
+/* loop_group.c */
+void loop_member_ended(struct engine *engine, struct unit *unit);
 
 /* node.c: one node from ready to its end. */
 void node_decide(struct engine *engine, struct unit *unit);
@@ -184,6 +219,10 @@ void values_init(
 /* `for_key`: workflow variables, which differ from run to run, stay as they are written. */
 bool values_binding_text(struct attempt *attempt, const struct binding *binding, bool for_key,
 	str *out, struct err *err);
+
+/* The typed value, in `arena`: of a reference what it refers to, else the text or the value as written. */
+bool values_binding_value(struct attempt *attempt, const struct binding *binding, struct arena *arena,
+	const struct value **out, struct err *err);
 
 /* lookup.c: stored results as candidates for decide(). */
 void lookup_decide(struct attempt *attempt, enum host_key_status status, str words);

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "engine/contract.h"
+#include "engine/control.h"
 #include "engine/verdict.h"
 #include "sys/clock.h"
 
@@ -74,6 +75,8 @@ static struct attempt *attempt_create(struct engine *engine, struct unit *unit)
 	struct attempt *attempt = mem_zalloc(sizeof(*attempt));
 	attempt->engine = engine;
 	attempt->unit = unit;
+	attempt->scope = unit->node->scope;
+	engine->active++;
 	attempt->cwd = store_project_path(engine->store);
 	if (unit->node->dir.len)
 		attempt->cwd = arena_printf(
@@ -99,6 +102,7 @@ void attempt_destroy(struct attempt *attempt)
 	buf_finish(&attempt->carry);
 	buf_finish(&attempt->check_log);
 	attempt->unit->attempt = NULL;
+	engine->active -= !attempt->is_passive;
 	arena_finish(&attempt->arena);
 	free(attempt);
 }
@@ -114,31 +118,43 @@ void attempt_fact_place(const struct attempt *attempt, struct fact_place *place)
 		.writes = &attempt->unit->node->writes};
 }
 
-/* `when`: false and the node is skipped, or has failed. */
-static bool check_when(struct attempt *attempt)
+/* False and the node is skipped, or has failed. */
+static bool check_one(struct attempt *attempt, const struct when *when, const struct scope *scope)
 {
+	struct engine *engine = attempt->engine;
 	struct unit *unit = attempt->unit;
 	struct host_values values;
 	struct ref_resolver resolver;
 	struct buf explain = {0};
 	struct err err = {0};
 	bool result = true;
-	if (!unit->node->when)
-		return true;
 	values_init(attempt, &values, &resolver);
-	if (!when_eval(unit->node->when, &resolver, &result, &explain, &err)) {
+	attempt->scope = scope;
+	if (!when_eval(when, &resolver, &result, &explain, &err)) {
 		err_wrap(&err, "when");
 		node_fail_early(attempt, &err);
 		err_finish(&err);
 		result = false;
 	} else if (!result) {
-		struct engine *engine = attempt->engine;
 		str sentence = arena_str(&engine->arena, buf_str(&explain));
 		attempt_destroy(attempt);
 		node_skip(engine, unit, "when", sentence);
+	} else {
+		attempt->scope = unit->node->scope;
 	}
 	buf_finish(&explain);
 	return result;
+}
+
+/* The conditions of the includes that it is an entry of, then its own. */
+static bool check_when(struct attempt *attempt)
+{
+	const struct node *node = attempt->unit->node;
+	for (const struct gate *gate = node->gates; gate; gate = gate->next) {
+		if (!check_one(attempt, gate->when, gate->scope))
+			return false;
+	}
+	return !node->when || check_one(attempt, node->when, node->scope);
 }
 
 void node_make_host(struct attempt *attempt)
@@ -281,7 +297,7 @@ static void go_on(struct attempt *attempt)
 	}
 	unit->state = NODE_READY;
 	tell(attempt, EVENT_DECIDED, attempt->decision.sentence);
-	*vec_push(&engine->waiting) = unit->node->index;
+	*vec_push(&engine->waiting) = unit;
 }
 
 static void poll_claim(void *arg)
@@ -337,7 +353,11 @@ void node_decide(struct engine *engine, struct unit *unit)
 		return;
 	}
 	struct attempt *attempt = attempt_create(engine, unit);
-	if (check_when(attempt) && decide_now(attempt))
+	if (!check_when(attempt))
+		return;
+	if (unit->node->control != CONTROL_NONE || unit->node->fan_out)
+		control_begin(attempt);
+	else if (decide_now(attempt))
 		go_on(attempt);
 }
 
@@ -362,6 +382,7 @@ void node_fail_early(struct attempt *attempt, const struct err *err)
 	if (!engine->options->plan)
 		record_node(attempt, NODE_FAILED, NULL, err);
 	unit->state = NODE_FAILED;
+	unit->error = str_of(arena_printf(&engine->arena, "%s", err->message));
 	tell(attempt, EVENT_ENDED, str_of(err->message));
 	attempt_destroy(attempt);
 	if (engine->events->failed && !engine->options->plan) {

@@ -111,6 +111,20 @@ struct given_scan {
 	struct key *key;
 };
 
+/* The value that the node would see; one that can't be had shows when the body is bound. */
+static void add_given_ref(struct given_scan *scan, const struct ref *ref)
+{
+	struct host_values values;
+	struct ref_resolver resolver;
+	str text = STR("");
+	const char *kind = ref->kind == REF_INPUT ? "given" : "given/LOOP_PREV";
+	values_init(scan->attempt, &values, &resolver);
+	resolver.text(resolver.ctx, ref, &text, NULL);
+	key_text(scan->key, str_of(arena_printf(&scan->attempt->arena, "%s/%.*s%s%.*s", kind, STR_ARG(ref->name),
+				    ref->path.len ? "." : "", STR_ARG(ref->path))),
+		text);
+}
+
 static void add_given(struct given_scan *scan, const struct value *value, unsigned depth)
 {
 	if (depth > 64)
@@ -126,20 +140,24 @@ static void add_given(struct given_scan *scan, const struct value *value, unsign
 		size_t at = 0;
 		struct ref ref;
 		while (ref_next(value->as.text, &at, &ref)) {
-			if (ref.kind != REF_INPUT || ref.escaped)
-				continue;
-			struct buf text = {0};
-			const struct value *given =
-				map_get(&scan->attempt->engine->given, ref.name);
-			if (given)
-				ref_value_text(&text, given);
-			key_text(scan->key,
-				str_of(arena_printf(
-					&scan->attempt->arena, "given/%.*s", STR_ARG(ref.name))),
-				buf_str(&text));
-			buf_finish(&text);
+			if ((ref.kind == REF_INPUT || ref.kind == REF_LOOP_PREV) && !ref.escaped)
+				add_given_ref(scan, &ref);
 		}
 	}
+}
+
+/* What is particular to a slot of a fan_out, or to an iteration of a loop. */
+static void add_place(struct attempt *attempt, struct key *key)
+{
+	const struct unit *unit = attempt->unit;
+	struct buf json = {0};
+	if (unit->item) {
+		json_write_canonical(&json, unit->item);
+		key_text(key, STR("given/item"), buf_str(&json));
+	}
+	if (unit->iteration)
+		key_u64(key, STR("iteration"), unit->iteration);
+	buf_finish(&json);
 }
 
 static bool add_frame(struct attempt *attempt, struct key *key, struct err *err)
@@ -155,6 +173,7 @@ static bool add_frame(struct attempt *attempt, struct key *key, struct err *err)
 		return false;
 	add_passed(attempt, key);
 	add_given(&(struct given_scan){attempt, key}, node->fields, 0);
+	add_place(attempt, key);
 	if (attempt->engine->options->arguments.len)
 		key_text(key, STR("arguments"), attempt->engine->options->arguments);
 	if (node->dir.len)

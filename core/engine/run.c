@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "engine/contract.h"
+#include "engine/control.h"
 #include "sys/fs.h"
 
 #include <signal.h>
@@ -84,20 +85,29 @@ static void stop_check(struct attempt *attempt, int32_t reason)
 	engine->world->proc_stop(engine->world->ctx, attempt->check, engine->options->grace_ms);
 }
 
+static void stop_unit(struct engine *engine, struct unit *unit, int32_t reason)
+{
+	struct attempt *attempt = unit->attempt;
+	if (unit->fan)
+		fan_stop(unit->fan, reason, stop_unit);
+	else if (unit->subrun)
+		subrun_stop(unit, reason);
+	else if (unit->state == NODE_PAUSED)
+		node_cancel(engine, unit, reason);
+	else if (attempt && attempt->running)
+		node_cancel(engine, unit, reason);
+	else if (attempt && attempt->check)
+		stop_check(attempt, reason);
+	else if (attempt && attempt->timer)
+		node_cancel(engine, unit, reason); /* between two tries, or waiting for another run */
+}
+
 void engine_stop(struct engine *engine, int32_t reason)
 {
 	engine->is_stopping = true;
 	engine->stop_reason = reason;
-	for (uint32_t i = 0; i < engine->workflow->node_count; i++) {
-		struct unit *unit = &engine->units[i];
-		if (unit->attempt && unit->attempt->running)
-			node_cancel(engine, unit, reason);
-		else if (unit->attempt && unit->attempt->check)
-			stop_check(unit->attempt, reason);
-		else if (unit->attempt && unit->attempt->timer)
-			node_cancel(engine, unit,
-				reason); /* between two tries, or waiting for another run */
-	}
+	for (uint32_t i = 0; i < engine->workflow->node_count; i++)
+		stop_unit(engine, &engine->units[i], reason);
 }
 
 void engine_fail_store(struct engine *engine)
@@ -133,18 +143,36 @@ static void on_signal(void *arg, int signal)
 
 /* ---- the turn of a node's end ---- */
 
+/* Does the end of `unit` count for that consumer?  What a loop_group's members wait for outside of it has ended before the
+ * group begins. */
+static bool is_edge(const struct unit *unit, const struct unit *consumer)
+{
+	uint32_t holder = consumer->node->scope->holder;
+	return holder == NO_NODE || holder == unit->node->scope->holder;
+}
+
 void engine_unit_ended(struct engine *engine, struct unit *unit, enum node_state state)
 {
+	engine->paused -= unit->state == NODE_PAUSED;
 	unit->state = state;
-	engine->ended++;
-	engine->count[state]++;
+	if (unit->parent) {
+		unit->on_end(engine, unit);
+		return;
+	}
+	bool is_member = unit->node->scope->holder != NO_NODE;
+	engine->ended += !is_member;
+	engine->count[state] += !is_member;
 	for (uint32_t c = 0; c < unit->node->consumer_count; c++) {
 		struct unit *consumer = &engine->units[unit->node->consumers[c]];
+		if (!is_edge(unit, consumer))
+			continue;
 		if (--consumer->waiting == 0 && consumer->state == NODE_PENDING)
-			*vec_push(&engine->todo) = consumer->node->index;
+			*vec_push(&engine->todo) = consumer;
 	}
-	if (state == NODE_FAILED && engine->options->fail_fast && !engine->is_stopping)
+	if (state == NODE_FAILED && !is_member && engine->options->fail_fast && !engine->is_stopping)
 		engine_stop(engine, PAWL_CANCEL_SIBLING_FAILED);
+	if (is_member)
+		loop_member_ended(engine, unit);
 }
 
 static void leave_out(struct engine *engine, struct unit *unit)
@@ -155,7 +183,7 @@ static void leave_out(struct engine *engine, struct unit *unit)
 static void decide_ready(struct engine *engine)
 {
 	while (engine->todo_head < engine->todo.len) {
-		struct unit *unit = &engine->units[engine->todo.ptr[engine->todo_head++]];
+		struct unit *unit = engine->todo.ptr[engine->todo_head++];
 		if (engine->is_stopping)
 			node_cancel(engine, unit, engine->stop_reason);
 		else if (engine->options->selected && !engine->options->selected[unit->node->index])
@@ -182,7 +210,7 @@ static bool start_waiting(struct engine *engine)
 	bool any = false;
 	size_t count = engine->waiting.len;
 	for (size_t i = 0; i < count; i++) {
-		struct unit *unit = &engine->units[engine->waiting.ptr[i]];
+		struct unit *unit = engine->waiting.ptr[i];
 		if (engine->is_stopping) {
 			node_cancel(engine, unit, engine->stop_reason);
 			any = true;
@@ -215,12 +243,18 @@ void engine_pump(struct engine *engine)
 		decide_ready(engine);
 	while (start_waiting(engine) || engine->todo_head < engine->todo.len);
 	engine->is_pumping = false;
-	if (engine->ended == engine->workflow->node_count) {
-		engine->is_ended = true;
-		engine->world->timer_stop(engine->world->ctx, engine->flush_timer);
-		engine->flush_timer = NULL;
+	bool is_over = engine->ended == engine->workflow->top_count;
+	/* Nothing but people can carry it on. */
+	bool is_paused = engine->paused && !engine->active && !engine->waiting.len;
+	if (!is_over && !is_paused)
+		return;
+	engine->is_ended = true;
+	engine->world->timer_stop(engine->world->ctx, engine->flush_timer);
+	engine->flush_timer = NULL;
+	if (engine->on_ended)
+		engine->on_ended(engine->on_ended_arg);
+	else
 		engine->world->quit(engine->world->ctx);
-	}
 }
 
 /* ---- beginning and end ---- */
@@ -307,7 +341,8 @@ static bool open_run(struct engine *engine, struct err *err)
 	engine->row.inputs = describe_inputs(engine);
 	engine->row.arguments = options->arguments;
 	engine->row.options = STR("{}");
-	engine->row.parent_node = STR("");
+	engine->row.parent = options->parent;
+	engine->row.parent_node = options->parent ? options->parent_node : STR("");
 	engine->row.error = STR("");
 	engine->row.started_ms = options->resume ? engine->row.started_ms
 	                                         : engine->world->wall_ms(engine->world->ctx);
@@ -323,22 +358,26 @@ static enum run_state end_state(const struct engine *engine)
 {
 	if (engine->signal)
 		return RUN_INTERRUPTED;
+	if (engine->paused && !engine->is_stopping)
+		return RUN_PAUSED;
 	if (engine->count[NODE_FAILED] || err_is_set(&engine->error))
 		return RUN_FAILED;
-	if (engine->count[NODE_CANCELLED])
+	if (engine->count[NODE_CANCELLED] || engine->cancelled_because.len)
 		return RUN_CANCELLED;
 	/* Nothing completed fails the run: a workflow in which all was skipped did nothing. */
 	return engine->count[NODE_COMPLETED] + engine->count[NODE_REUSED] ? RUN_COMPLETED
 	                                                                  : RUN_FAILED;
 }
 
-static void close_run(struct engine *engine, struct engine_summary *summary)
+void engine_end(struct engine *engine, struct engine_summary *summary)
 {
 	struct err err = {0};
 	engine->row.state = end_state(engine);
 	engine->row.ended_ms = engine->world->wall_ms(engine->world->ctx);
 	if (err_is_set(&engine->error))
 		engine->row.error = str_of(engine->error.message);
+	else if (engine->cancelled_because.len)
+		engine->row.error = engine->cancelled_because;
 	if (!engine->options->plan && (!runs_update(engine->store, &engine->row, &err) ||
 					      !store_flush(engine->store, &err))) {
 		engine->row.state = RUN_FAILED;
@@ -351,7 +390,7 @@ static void close_run(struct engine *engine, struct engine_summary *summary)
 	*summary = (struct engine_summary){.run = engine->row.id,
 		.attempt = engine->row.attempt,
 		.state = engine->row.state,
-		.total = engine->workflow->node_count,
+		.total = engine->workflow->top_count,
 		.ran = engine->count[NODE_COMPLETED],
 		.reused = engine->count[NODE_REUSED],
 		.failed = engine->count[NODE_FAILED],
@@ -395,7 +434,7 @@ static void prepare(struct engine *engine)
 	give_inputs(engine);
 }
 
-static void release(struct engine *engine)
+void engine_free(struct engine *engine)
 {
 	fact_memo_destroy(engine->memo);
 	artifact_watch_destroy(engine->watch);
@@ -404,46 +443,60 @@ static void release(struct engine *engine)
 	map_finish(&engine->given);
 	err_finish(&engine->error);
 	arena_finish(&engine->arena);
+	free(engine);
 }
 
-static void run_all(struct engine *engine)
+struct engine *engine_begin(const struct world *world, struct store *store, struct types *types,
+	const struct workflow *workflow, const struct engine_options *options,
+	const struct engine_events *events, struct err *err)
 {
-	const struct world *world = engine->world;
+	struct engine *engine = mem_zalloc(sizeof(*engine));
+	*engine = (struct engine){.world = world,
+		.store = store,
+		.types = types,
+		.workflow = workflow,
+		.options = options,
+		.events = events,
+		.cancelled_because = STR(""),
+		.started_mono = world->mono_ms(world->ctx)};
+	prepare(engine);
+	if (find_types(engine, err) && open_run(engine, err) && set_directories(engine, err))
+		return engine;
+	engine_free(engine);
+	return NULL;
+}
+
+void engine_go(struct engine *engine, void (*on_ended)(void *arg), void *arg)
+{
+	engine->on_ended = on_ended;
+	engine->on_ended_arg = arg;
+	if (engine->events->run_started)
+		engine->events->run_started(
+			engine->events->arg, engine->row.id, engine->row.attempt, engine->workflow);
 	for (uint32_t i = 0; i < engine->workflow->node_count; i++) {
-		if (!engine->units[i].waiting)
-			*vec_push(&engine->todo) = i;
+		bool is_member = engine->workflow->nodes[i].scope->holder != NO_NODE;
+		if (!engine->units[i].waiting && !is_member)
+			*vec_push(&engine->todo) = &engine->units[i];
 	}
-	if (!engine->options->plan)
-		world->on_signal(world->ctx, on_signal, engine);
 	engine_pump(engine);
-	if (!engine->is_ended)
-		world->run(world->ctx);
-	if (!engine->options->plan)
-		world->on_signal(world->ctx, NULL, NULL);
 }
 
 bool engine_run(const struct world *world, struct store *store, struct types *types,
 	const struct workflow *workflow, const struct engine_options *options,
 	const struct engine_events *events, struct engine_summary *summary, struct err *err)
 {
-	struct engine engine = {.world = world,
-		.store = store,
-		.types = types,
-		.workflow = workflow,
-		.options = options,
-		.events = events,
-		.started_mono = world->mono_ms(world->ctx)};
+	struct engine *engine = engine_begin(world, store, types, workflow, options, events, err);
 	*summary = (struct engine_summary){0};
-	prepare(&engine);
-	bool ok =
-		find_types(&engine, err) && open_run(&engine, err) && set_directories(&engine, err);
-	if (ok) {
-		if (events->run_started)
-			events->run_started(
-				events->arg, engine.row.id, engine.row.attempt, workflow);
-		run_all(&engine);
-		close_run(&engine, summary);
-	}
-	release(&engine);
-	return ok;
+	if (!engine)
+		return false;
+	if (!options->plan)
+		world->on_signal(world->ctx, on_signal, engine);
+	engine_go(engine, NULL, NULL);
+	if (!engine->is_ended)
+		world->run(world->ctx);
+	if (!options->plan)
+		world->on_signal(world->ctx, NULL, NULL);
+	engine_end(engine, summary);
+	engine_free(engine);
+	return true;
 }

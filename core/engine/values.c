@@ -146,6 +146,82 @@ static bool variable_of(struct attempt *attempt, str name, str *out)
 	return true;
 }
 
+static bool resolve(struct attempt *attempt, const struct ref *ref, str *text,
+	const struct value **value, struct err *err);
+static bool resolve_text(void *ctx, const struct ref *ref, str *out, struct err *err);
+
+/* What an include gives as an input: read in the terms of where the include stands. */
+static bool given_by_include(struct attempt *attempt, const struct scope *file, const struct binding *given,
+	str *text, const struct value **value, struct err *err)
+{
+	const struct scope *here = attempt->scope;
+	struct ref inner;
+	struct buf expanded = {0};
+	bool ok = true;
+	if (given->value->kind != VALUE_STRING) {
+		*value = given->value;
+		return true;
+	}
+	attempt->scope = file->outer;
+	if (ref_is_whole(given->value->as.text, &inner)) {
+		ok = resolve(attempt, &inner, text, value, err);
+	} else {
+		ok = ref_expand(given->value->as.text,
+			&(struct ref_resolver){.ctx = attempt, .text = resolve_text}, &expanded, err);
+		*text = arena_str(&attempt->arena, buf_str(&expanded));
+		buf_finish(&expanded);
+	}
+	attempt->scope = here;
+	return ok;
+}
+
+static bool input_of(struct attempt *attempt, const struct ref *ref, str *text, const struct value **value,
+	struct err *err)
+{
+	const struct unit *unit = attempt->unit;
+	const struct scope *file = attempt->scope;
+	if (unit->item && str_eq(ref->name, unit->item_name)) {
+		*value = unit->item;
+		return true;
+	}
+	while (file->is_transparent)
+		file = file->outer;
+	if (!file->outer) {
+		*value = map_get(&attempt->engine->given, ref->name);
+		return true;
+	}
+	for (size_t i = 0; file->with && i < file->with->len; i++) {
+		if (str_eq(file->with->ptr[i].name, ref->name))
+			return given_by_include(attempt, file, &file->with->ptr[i], text, value, err);
+	}
+	for (size_t i = 0; i < file->inputs.len; i++) {
+		if (str_eq(file->inputs.ptr[i].name, ref->name))
+			*value = file->inputs.ptr[i].fallback;
+	}
+	return true;
+}
+
+/* What a member of the loop made in the iteration before; nothing in the first one. */
+static bool previous_of(struct attempt *attempt, const struct ref *ref, str *text, const struct value **value,
+	struct err *err)
+{
+	const struct unit *unit = find_unit(attempt, ref->name);
+	if (!unit || unit->node->scope->holder == NO_NODE)
+		return err_set(err, "E-REF-LOOP", "$LOOP_PREV.%.*s is no node of a loop_group", STR_ARG(ref->name));
+	if (!unit->had_previous)
+		return true;
+	struct unit then = *unit;
+	then.out = unit->previous;
+	then.state = NODE_COMPLETED;
+	if (!output_of(attempt, &then, text, err))
+		return false;
+	if (!ref->path.len)
+		return true;
+	str all = *text;
+	*text = STR("");
+	return field_of(attempt, &then, ref, all, value, err);
+}
+
 /* The typed value of a reference: either *text (not JSON, or not asked to be) or *value. */
 static bool resolve(struct attempt *attempt, const struct ref *ref, str *text,
 	const struct value **value, struct err *err)
@@ -159,9 +235,8 @@ static bool resolve(struct attempt *attempt, const struct ref *ref, str *text,
 			return true;
 		return err_set(
 			err, "E-REF-UNKNOWN", "there is no variable $%.*s", STR_ARG(ref->name));
-	case REF_INPUT: *value = map_get(&attempt->engine->given, ref->name); return true;
-	case REF_LOOP_PREV:
-		return err_set(err, "E-REF-LOOP", "$LOOP_PREV has a meaning in `loop_group` only");
+	case REF_INPUT: return input_of(attempt, ref, text, value, err);
+	case REF_LOOP_PREV: return previous_of(attempt, ref, text, value, err);
 	case REF_STATE:
 	case REF_OUTPUT: break;
 	}
@@ -268,4 +343,27 @@ bool values_binding_text(struct attempt *attempt, const struct binding *binding,
 	*out = arena_str(&attempt->arena, buf_str(&text));
 	buf_finish(&text);
 	return ok;
+}
+
+bool values_binding_value(struct attempt *attempt, const struct binding *binding, struct arena *arena,
+	const struct value **out, struct err *err)
+{
+	struct ref ref;
+	str text = STR("");
+	if (binding->value->kind != VALUE_STRING) {
+		*out = binding->value;
+		return true;
+	}
+	struct value *value = arena_new(arena, struct value);
+	if (ref_is_whole(binding->value->as.text, &ref) && !binding->if_skipped) {
+		if (!resolve_json(attempt, &ref, &text, err))
+			return false;
+		*out = json_parse(arena, arena_str(arena, text), err);
+		return *out != NULL;
+	}
+	if (!values_binding_text(attempt, binding, false, &text, err))
+		return false;
+	*value = value_string(arena_str(arena, text));
+	*out = value;
+	return true;
 }

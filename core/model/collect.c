@@ -196,6 +196,38 @@ static void collect_include(
 	buf_finish(&text);
 }
 
+/* `until_TYPE: BODY` becomes the node {id: until, TYPE: BODY} behind all others of the body: its good end ends the loop. */
+static void add_until(struct load *load, const struct value *group, const struct value *nodes, struct scope *scope)
+{
+	struct arena *arena = &load->workflow->arena;
+	str prefix = STR("until_");
+	for (size_t i = 0; group->kind == VALUE_MAP && i < group->as.map.count; i++) {
+		const struct value_member *m = &group->as.map.items[i];
+		if (!str_starts(m->key, prefix))
+			continue;
+		struct value *map = arena_new(arena, struct value);
+		struct value *deps = arena_new(arena, struct value);
+		*deps = (struct value){.kind = VALUE_LIST, .line = m->line, .col = m->col};
+		deps->as.list.items = arena_array(arena, struct value, nodes->as.list.count);
+		for (size_t k = 0; nodes->kind == VALUE_LIST && k < nodes->as.list.count; k++) {
+			const struct value *id = value_get(&nodes->as.list.items[k], STR("id"));
+			if (id && id->kind == VALUE_STRING)
+				deps->as.list.items[deps->as.list.count++] = *id;
+		}
+		*map = (struct value){.kind = VALUE_MAP, .line = m->line, .col = m->col};
+		map->as.map.items = arena_array(arena, struct value_member, 4);
+		map->as.map.count = 4;
+		struct value_member *members = map->as.map.items;
+		members[0] = (struct value_member){STR("id"), m->line, m->col, value_string(STR("until"))};
+		members[1] = (struct value_member){
+			str_slice(m->key, prefix.len, m->key.len), m->line, m->col, m->value};
+		members[2] = (struct value_member){STR("depends_on"), m->line, m->col, *deps};
+		members[3] = (struct value_member){STR("cache"), m->line, m->col, {.kind = VALUE_BOOL}};
+		*vec_push(&load->found) =
+			(struct found_node){.map = map, .scope = scope, .number = i + 1, .is_until = true};
+	}
+}
+
 static void collect_group(struct load *load, const struct value *map, const struct scope *outer,
 	struct include_alias *include, size_t number)
 {
@@ -204,7 +236,7 @@ static void collect_group(struct load *load, const struct value *map, const stru
 	const struct value *nodes = value_get(group, STR("nodes"));
 	uint32_t holder = (uint32_t)load->found.len;
 	struct workflow *wf = load->workflow;
-	*vec_push(&load->found) = (struct found_node){map, outer, include, number};
+	*vec_push(&load->found) = (struct found_node){map, outer, include, number, false};
 	if (!nodes) {
 		err_help(diags_error(load->diags, load_place(load, group), "E-LOOP-NODES",
 				 "`loop_group` has no `nodes`"),
@@ -223,6 +255,7 @@ static void collect_group(struct load *load, const struct value *map, const stru
 		.holder = holder};
 	scope->inputs = outer->inputs;
 	load_collect(load, nodes, scope, NULL);
+	add_until(load, group, nodes, scope);
 }
 
 void load_collect(struct load *load, const struct value *nodes, struct scope *scope,
@@ -250,6 +283,6 @@ void load_collect(struct load *load, const struct value *nodes, struct scope *sc
 		else if (is_named && value_get(map, STR("loop_group")))
 			collect_group(load, map, scope, include, i + 1);
 		else
-			*vec_push(&load->found) = (struct found_node){map, scope, include, i + 1};
+			*vec_push(&load->found) = (struct found_node){map, scope, include, i + 1, false};
 	}
 }

@@ -114,35 +114,47 @@ static void take_approval(struct load *load, struct node *node, const struct val
 
 /* ---- loop_group ---- */
 
+static bool has_until_node(const struct value *value)
+{
+	for (size_t i = 0; i < value->as.map.count; i++) {
+		if (str_starts(value->as.map.items[i].key, STR("until_")))
+			return true;
+	}
+	return false;
+}
+
 static void take_loop_group(struct load *load, struct node *node, const struct value *value)
 {
-	static const str known[] = {STR_INIT("nodes"), STR_INIT("max_iterations"),
-		STR_INIT("until"), STR_INIT("until_bash"), STR_INIT("returns")};
+	static const str known[] = {
+		STR_INIT("nodes"), STR_INIT("max_iterations"), STR_INIT("until"), STR_INIT("returns")};
 	struct loop_group *group = arena_new(&load->workflow->arena, struct loop_group);
-	*group = (struct loop_group){.until = STR(""), .until_bash = STR(""), .last = NO_NODE};
+	*group = (struct loop_group){.until = STR(""), .last = NO_NODE};
 	node->group = group;
 	if (value->kind != VALUE_MAP) {
 		bad(load, value, "E-LOOP", "`loop_group` is not a mapping");
 		return;
 	}
-	refuse_unknown(load, value, "loop_group", known, 5);
+	for (size_t i = 0; i < value->as.map.count; i++) {
+		const struct value_member *m = &value->as.map.items[i];
+		struct value one = *value;
+		one.as.map.items = &value->as.map.items[i];
+		one.as.map.count = 1;
+		if (!str_starts(m->key, STR("until_")))
+			refuse_unknown(load, &one, "loop_group", known, 4);
+	}
 	const struct value *max = value_get(value, STR("max_iterations"));
 	const struct value *until = value_get(value, STR("until"));
-	const struct value *until_bash = value_get(value, STR("until_bash"));
-	if (!max || max->kind != VALUE_NUMBER ||
-		!str_to_u64(max->as.text, &group->max_iterations) || !group->max_iterations ||
-		group->max_iterations > 1000000)
+	if (!max || max->kind != VALUE_NUMBER || !str_to_u64(max->as.text, &group->max_iterations) ||
+		!group->max_iterations || group->max_iterations > 1000000)
 		err_help(bad(load, max ? max : value, "E-LOOP",
 				 "`loop_group` needs `max_iterations`, a whole number from 1 on"),
 			"write `max_iterations: 10`; reaching it is a failure");
 	if (until && until->kind == VALUE_STRING)
 		group->until = until->as.text;
-	if (until_bash && until_bash->kind == VALUE_STRING)
-		group->until_bash = until_bash->as.text;
-	if (!group->until.len && !group->until_bash.len)
-		err_help(bad(load, value, "E-LOOP",
-				 "`loop_group` has no end: neither `until` nor `until_bash`"),
-			"write `until: DONE`, a text of the last output, or `until_bash`, a command that exits 0 at the end");
+	if (!group->until.len && !has_until_node(value))
+		err_help(bad(load, value, "E-LOOP", "`loop_group` has no end"),
+			"write `until: DONE`, a text of the last output, or until_ and a node type, whose body ends the "
+			"loop by ending well");
 }
 
 /* ---- fan_out ---- */

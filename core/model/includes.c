@@ -176,6 +176,11 @@ void load_includes(struct load *load)
 
 /* ---- loop_groups ---- */
 
+static bool is_in_body(const struct node *node, const struct node *group)
+{
+	return node->scope->holder == group->index && !node->is_until;
+}
+
 static void find_last(struct load *load, struct node *node)
 {
 	struct workflow *wf = load->workflow;
@@ -183,9 +188,9 @@ static void find_last(struct load *load, struct node *node)
 	const struct value *returns = value_path(value_get(node->fields, STR("loop_group")), STR("returns"));
 	for (uint32_t m = 0; m < group->member_count; m++) {
 		const struct node *member = &wf->nodes[group->members[m]];
-		bool is_consumed = false;
+		bool is_consumed = member->is_until;
 		for (uint32_t c = 0; c < member->consumer_count; c++)
-			is_consumed = is_consumed || wf->nodes[member->consumers[c]].scope->holder == node->index;
+			is_consumed = is_consumed || is_in_body(&wf->nodes[member->consumers[c]], node);
 		if (!is_consumed)
 			group->last = member->index;
 	}

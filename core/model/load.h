@@ -10,6 +10,7 @@ struct found_node {
 	const struct scope *scope;
 	struct include_alias *include; /* the innermost include that it came with, or NULL */
 	size_t number; /* in its list, from 1 */
+	bool is_until;
 };
 
 struct file_defaults; /* workflow.c */

@@ -265,7 +265,8 @@ void load_nodes(struct load *load)
 			.at = load_place(load, found->map),
 			.fields = found->map,
 			.scope = found->scope,
-			.include = found->include};
+			.include = found->include,
+			.is_until = found->is_until};
 		bool is_new = false;
 		if (!take_id(load, node, found->number, &is_new))
 			continue;

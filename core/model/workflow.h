@@ -123,7 +123,6 @@ struct loop_group {
 		last; /* whose output is the group's: `returns`, else the last member that nothing consumes */
 	uint64_t max_iterations;
 	str until;      /* text to be found in the last output; empty: none */
-	str until_bash; /* a command that ends the loop by exiting 0; empty: none */
 };
 
 enum fan_join { JOIN_ALL_SUCCESS, JOIN_ALL_DONE };
@@ -162,6 +161,7 @@ struct node {
 	enum control control;
 	struct approval *approval;
 	struct loop_group *group;
+	bool is_until; /* made of `until_TYPE` of a loop_group: when it ends well the loop does */
 	struct fan_out *fan_out; /* NULL: none */
 	str cancel_reason;       /* of `cancel`, with references */
 	str child_workflow;      /* of `workflow`: a name or path */

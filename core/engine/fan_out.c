@@ -1,0 +1,234 @@
+/* fan_out: one slot an item.  A slot is a unit of its own, known by the content of its item and never by its index: a new item
+ * at the front runs one slot and reuses the rest.  The outcome is a JSON array in the order of the items. */
+#include "engine/control.h"
+#include "engine/internal.h"
+
+#include "data/manifest.h"
+
+struct fan {
+	struct attempt *attempt; /* of the node itself, while its slots run */
+	struct unit *slots;
+	size_t count;
+	size_t next; /* the first that has not begun */
+	size_t ended;
+	uint32_t active;
+	uint32_t reused;
+	uint32_t failed;
+	bool is_cut; /* a slot failed under all_success: no more are begun */
+};
+
+/* "build[3f2a9c01]", and "build[3f2a9c01-2]" for the second item with the same content. */
+static str slot_id(struct fan *fan, size_t index, const struct value *item)
+{
+	struct engine *engine = fan->attempt->engine;
+	struct buf json = {0};
+	struct buf hex = {0};
+	json_write_canonical(&json, item);
+	struct digest digest = hash_of(buf_str(&json));
+	digest_add_hex(&hex, &digest);
+	str base = fan->attempt->unit->node->id;
+	str id = str_of(arena_printf(&engine->arena, "%.*s[%.8s]", STR_ARG(base), buf_cstr(&hex)));
+	unsigned same = 1;
+	for (size_t i = 0; i < index; i++) {
+		str other = fan->slots[i].node->id;
+		same += str_starts(other, str_slice(id, 0, id.len - 1));
+	}
+	if (same > 1)
+		id = str_of(arena_printf(&engine->arena, "%.*s[%.8s-%u]", STR_ARG(base), buf_cstr(&hex), same));
+	buf_finish(&json);
+	buf_finish(&hex);
+	return id;
+}
+
+static bool read_items(struct attempt *attempt, const struct value **items, struct err *err)
+{
+	const struct fan_out *spec = attempt->unit->node->fan_out;
+	struct host_values values;
+	struct ref_resolver resolver;
+	struct ref ref;
+	str json = STR("");
+	if (spec->items->kind == VALUE_LIST) {
+		*items = spec->items;
+		return true;
+	}
+	values_init(attempt, &values, &resolver);
+	if (!ref_is_whole(spec->items->as.text, &ref) || !values.json(values.ctx, &ref, &json, err))
+		return false;
+	/* The tree outlives the attempt's own arena nowhere: slots end before the node does. */
+	const struct value *value = json_parse(&attempt->engine->arena, arena_str(&attempt->engine->arena, json), NULL);
+	if (value && value->kind == VALUE_LIST) {
+		*items = value;
+		return true;
+	}
+	str shown = decide_quote(&attempt->arena, json, 60);
+	err_set(err, "E-FAN-OUT-ITEMS", "`fan_out.items` is %s, not a list: %.*s",
+		value ? value_kind_name(value->kind) : "no JSON", STR_ARG(shown));
+	err_help(err, "make `%.*s` print a JSON array", STR_ARG(ref.name));
+	return false;
+}
+
+static void slot_ended(struct engine *engine, struct unit *slot);
+
+static void make_slot(struct fan *fan, size_t index, const struct value *item)
+{
+	struct engine *engine = fan->attempt->engine;
+	struct unit *parent = fan->attempt->unit;
+	struct unit *slot = &fan->slots[index];
+	struct node *node = arena_new(&engine->arena, struct node);
+	*node = *parent->node;
+	node->id = slot_id(fan, index, item);
+	node->fan_out = NULL;
+	node->when = NULL;
+	node->gates = NULL;
+	node->rule = RULE_ALL_DONE;
+	node->consumer_count = 0;
+	*slot = (struct unit){.node = node,
+		.type = parent->type,
+		.state = NODE_PENDING,
+		.parent = parent,
+		.on_end = slot_ended,
+		.item = item,
+		.item_name = parent->node->fan_out->as};
+	slot->out.emits = STR("");
+}
+
+static void add_slot_json(struct engine *engine, struct buf *out, const struct unit *slot)
+{
+	struct buf bytes = {0};
+	struct arena scratch = {0};
+	if (slot->state == NODE_FAILED || slot->state == NODE_CANCELLED || slot->state == NODE_SKIPPED) {
+		buf_add_z(out, "{\"failed\":true,\"error\":");
+		json_write_string(out, slot->error.ptr ? slot->error : STR(""));
+		buf_printf(out, ",\"status\":\"%s\"}", node_state_name(slot->state));
+		return;
+	}
+	cas_get(engine->store, &slot->out.output, &bytes, NULL);
+	str text = buf_str(&bytes);
+	if (text.len && text.ptr[text.len - 1] == '\n')
+		text.len--;
+	if (json_parse(&scratch, text, NULL))
+		buf_add(out, text);
+	else
+		json_write_string(out, text);
+	arena_finish(&scratch);
+	buf_finish(&bytes);
+}
+
+/* What consumers depend on besides the output: the artifacts of all slots. */
+static void join_manifests(struct engine *engine, struct fan *fan)
+{
+	struct buf all = {0};
+	struct produced *out = &fan->attempt->unit->out;
+	for (size_t i = 0; i < fan->count; i++) {
+		if (fan->slots[i].out.has_manifest)
+			cas_get(engine->store, &fan->slots[i].out.manifest, &all, NULL);
+	}
+	if (all.len) {
+		out->manifest = hash_of(buf_str(&all));
+		out->has_manifest = true;
+		if (!engine->options->plan)
+			cas_put(engine->store, buf_str(&all), &out->manifest, NULL);
+	}
+	buf_finish(&all);
+}
+
+static void join(struct fan *fan)
+{
+	struct attempt *attempt = fan->attempt;
+	struct engine *engine = attempt->engine;
+	struct buf json = {0};
+	struct buf sentence = {0};
+	struct err err = {0};
+	attempt->unit->fan = NULL;
+	if (fan->failed && attempt->unit->node->fan_out->join == JOIN_ALL_SUCCESS) {
+		err_set(&err, "E-FAN-OUT-FAILED", "%u of %zu items failed", fan->failed, fan->count);
+		err_help(&err, "mend them and go on with: pawl resume %lld; items that ended well are reused",
+			(long long)engine->row.id);
+		control_fail(attempt, &err);
+		return;
+	}
+	buf_add_char(&json, '[');
+	for (size_t i = 0; i < fan->count; i++) {
+		if (i)
+			buf_add_char(&json, ',');
+		add_slot_json(engine, &json, &fan->slots[i]);
+	}
+	buf_add_char(&json, ']');
+	join_manifests(engine, fan);
+	buf_printf(&sentence, "%zu item%s: %zu ran, %u reused", fan->count, fan->count == 1 ? "" : "s",
+		fan->count - fan->reused - fan->failed, fan->reused);
+	if (fan->failed)
+		buf_printf(&sentence, ", %u failed", fan->failed);
+	control_complete(attempt, buf_str(&json), arena_str(&engine->arena, buf_str(&sentence)));
+	buf_finish(&json);
+	buf_finish(&sentence);
+}
+
+static void begin_more(struct fan *fan)
+{
+	struct engine *engine = fan->attempt->engine;
+	uint32_t most = fan->attempt->unit->node->fan_out->max_parallel;
+	while (fan->next < fan->count && fan->active < most && !fan->is_cut && !engine->is_stopping) {
+		fan->active++;
+		*vec_push(&engine->todo) = &fan->slots[fan->next++];
+	}
+	if (fan->is_cut || engine->is_stopping)
+		fan->next = fan->count;
+	if (!fan->active && fan->next == fan->count)
+		join(fan);
+}
+
+static void slot_ended(struct engine *engine, struct unit *slot)
+{
+	struct fan *fan = slot->parent->fan;
+	bool is_bad = slot->state == NODE_FAILED || slot->state == NODE_CANCELLED;
+	fan->active--;
+	fan->ended++;
+	fan->reused += slot->state == NODE_REUSED;
+	fan->failed += is_bad;
+	slot->parent->is_uncertain = slot->parent->is_uncertain || slot->is_uncertain;
+	if (is_bad && slot->parent->node->fan_out->join == JOIN_ALL_SUCCESS)
+		fan->is_cut = true;
+	if (engine->is_stopping && !fan->active) {
+		struct attempt *attempt = fan->attempt;
+		struct unit *parent = slot->parent;
+		parent->fan = NULL;
+		parent->state = NODE_CANCELLED;
+		record_node(attempt, NODE_CANCELLED, NULL, NULL);
+		tell(attempt, EVENT_ENDED, STR("stopped"));
+		attempt_destroy(attempt);
+		engine_unit_ended(engine, parent, NODE_CANCELLED);
+		return;
+	}
+	begin_more(fan);
+}
+
+void fan_begin(struct attempt *attempt)
+{
+	struct engine *engine = attempt->engine;
+	const struct value *items = NULL;
+	struct err err = {0};
+	if (!read_items(attempt, &items, &err)) {
+		control_fail(attempt, &err);
+		return;
+	}
+	struct fan *fan = arena_new(&engine->arena, struct fan);
+	fan->attempt = attempt;
+	fan->count = items->as.list.count;
+	fan->slots = arena_array(&engine->arena, struct unit, fan->count);
+	attempt->unit->fan = fan;
+	attempt->is_passive = true;
+	engine->active--;
+	attempt->unit->state = NODE_RUNNING;
+	if (!engine->options->plan)
+		record_node(attempt, NODE_RUNNING, NULL, NULL);
+	for (size_t i = 0; i < fan->count; i++)
+		make_slot(fan, i, &items->as.list.items[i]);
+	begin_more(fan);
+}
+
+void fan_stop(struct fan *fan, int32_t reason, void (*stop)(struct engine *engine, struct unit *unit, int32_t reason))
+{
+	for (size_t i = 0; i < fan->next; i++)
+		stop(fan->attempt->engine, &fan->slots[i], reason);
+}

@@ -1,0 +1,143 @@
+/* loop_group: the body again and again, until `until` is found in the last output or the node of `until_…` ends well.  The
+ * members are units of the graph that begin anew with each iteration; what they made before is what $LOOP_PREV means. */
+#include "engine/control.h"
+#include "engine/internal.h"
+
+struct loop {
+	struct attempt *attempt; /* of the group itself */
+	uint64_t iteration;
+	uint32_t left; /* members of this iteration that have not ended */
+	bool has_failed;
+};
+
+static const struct node *member(const struct engine *engine, const struct loop_group *group, uint32_t i)
+{
+	return &engine->workflow->nodes[group->members[i]];
+}
+
+static void begin_iteration(struct loop *loop)
+{
+	struct engine *engine = loop->attempt->engine;
+	const struct unit *parent = loop->attempt->unit;
+	const struct loop_group *group = parent->node->group;
+	loop->iteration++;
+	loop->left = group->member_count;
+	loop->has_failed = false;
+	for (uint32_t i = 0; i < group->member_count; i++) {
+		const struct node *node = member(engine, group, i);
+		struct unit *unit = &engine->units[node->index];
+		unit->previous = unit->out;
+		unit->had_previous = loop->iteration > 1 && (unit->state == NODE_COMPLETED || unit->state == NODE_REUSED);
+		unit->out = (struct produced){.emits = STR("")};
+		unit->state = NODE_PENDING;
+		unit->failed_upstream = false;
+		unit->iteration = loop->iteration;
+		unit->waiting = 0;
+		for (uint32_t d = 0; d < node->dep_count; d++)
+			unit->waiting += engine->workflow->nodes[node->deps[d]].scope->holder == parent->node->index;
+	}
+	for (uint32_t i = 0; i < group->member_count; i++) {
+		struct unit *unit = &engine->units[group->members[i]];
+		if (!unit->waiting)
+			*vec_push(&engine->todo) = unit;
+	}
+}
+
+static void end_loop(struct loop *loop, bool reached)
+{
+	struct attempt *attempt = loop->attempt;
+	struct engine *engine = attempt->engine;
+	const struct loop_group *group = attempt->unit->node->group;
+	const struct unit *last = &engine->units[group->last];
+	struct buf bytes = {0};
+	struct err err = {0};
+	attempt->unit->loop = NULL;
+	if (!reached) {
+		err_set(&err, "E-LOOP-LIMIT", "the end was not reached in %llu iteration%s",
+			(unsigned long long)loop->iteration, loop->iteration == 1 ? "" : "s");
+		err_help(&err, "raise `max_iterations`, or see what it last printed: pawl output %lld/%.*s",
+			(long long)engine->row.id, STR_ARG(last->node->id));
+		control_fail(attempt, &err);
+		return;
+	}
+	cas_get(engine->store, &last->out.output, &bytes, NULL);
+	attempt->unit->out.manifest = last->out.manifest;
+	attempt->unit->out.has_manifest = last->out.has_manifest;
+	str sentence = str_of(arena_printf(&engine->arena, "ended after %llu iteration%s",
+		(unsigned long long)loop->iteration, loop->iteration == 1 ? "" : "s"));
+	control_complete(attempt, buf_str(&bytes), sentence);
+	buf_finish(&bytes);
+}
+
+/* Is the end reached? */
+static bool is_reached(struct loop *loop)
+{
+	struct engine *engine = loop->attempt->engine;
+	const struct loop_group *group = loop->attempt->unit->node->group;
+	struct buf bytes = {0};
+	bool reached = false;
+	for (uint32_t i = 0; i < group->member_count; i++) {
+		const struct unit *unit = &engine->units[group->members[i]];
+		reached = reached || (unit->node->is_until && unit->state == NODE_COMPLETED);
+	}
+	if (!reached && group->until.len && cas_get(engine->store, &engine->units[group->last].out.output, &bytes, NULL))
+		reached = str_find(buf_str(&bytes), group->until, 0) != SIZE_MAX;
+	buf_finish(&bytes);
+	return reached;
+}
+
+static void end_iteration(struct loop *loop)
+{
+	struct attempt *attempt = loop->attempt;
+	struct engine *engine = attempt->engine;
+	struct err err = {0};
+	if (engine->is_stopping) {
+		struct unit *unit = attempt->unit;
+		unit->loop = NULL;
+		unit->state = NODE_CANCELLED;
+		record_node(attempt, NODE_CANCELLED, NULL, NULL);
+		tell(attempt, EVENT_ENDED, STR("stopped"));
+		attempt_destroy(attempt);
+		engine_unit_ended(engine, unit, NODE_CANCELLED);
+	} else if (loop->has_failed) {
+		attempt->unit->loop = NULL;
+		err_set(&err, "E-LOOP-FAILED", "iteration %llu failed", (unsigned long long)loop->iteration);
+		control_fail(attempt, &err);
+	} else if (engine->options->plan) {
+		attempt->unit->is_uncertain = true;
+		attempt->unit->loop = NULL;
+		control_complete(attempt, STR(""), STR("a loop: how often is not known beforehand"));
+	} else if (is_reached(loop)) {
+		end_loop(loop, true);
+	} else if (loop->iteration >= attempt->unit->node->group->max_iterations) {
+		end_loop(loop, false);
+	} else {
+		begin_iteration(loop);
+	}
+}
+
+void loop_member_ended(struct engine *engine, struct unit *unit)
+{
+	struct loop *loop = engine->units[unit->node->scope->holder].loop;
+	bool is_bad = unit->state == NODE_FAILED || unit->state == NODE_CANCELLED;
+	if (!loop)
+		return;
+	loop->left--;
+	loop->has_failed = loop->has_failed || (is_bad && !unit->node->is_until);
+	if (!loop->left)
+		end_iteration(loop);
+}
+
+void loop_begin(struct attempt *attempt)
+{
+	struct engine *engine = attempt->engine;
+	struct loop *loop = arena_new(&engine->arena, struct loop);
+	loop->attempt = attempt;
+	attempt->unit->loop = loop;
+	attempt->is_passive = true;
+	engine->active--;
+	attempt->unit->state = NODE_RUNNING;
+	if (!engine->options->plan)
+		record_node(attempt, NODE_RUNNING, NULL, NULL);
+	begin_iteration(loop);
+}

@@ -1,0 +1,252 @@
+/* subrun: `workflow: NAME`: a run of its own inside this one, with its own row, artifacts and gates.  It is never reused as a
+ * whole: it is entered each time, and its nodes decide for themselves, so that a changed source or input is never answered
+ * with an old child. */
+#include "engine/control.h"
+#include "engine/internal.h"
+
+static const unsigned deepest = 8;
+
+struct subrun {
+	struct attempt *attempt; /* of the node in the outer run */
+	struct engine *child;
+	struct workflow *workflow;
+	struct engine_options options;
+	struct engine_events events;
+	struct world_timer *done;
+	int64_t child_id;
+};
+
+static void on_child_node(void *arg, const struct node_event *event)
+{
+	struct subrun *sub = arg;
+	struct engine *engine = sub->attempt->engine;
+	if (event->kind != EVENT_ENDED || (event->state != NODE_FAILED && event->state != NODE_PAUSED))
+		return;
+	const char *how = event->state == NODE_FAILED ? "failed" : "waits";
+	tell(sub->attempt, EVENT_NOTE,
+		str_of(arena_printf(&engine->arena, "%.*s %s: %.*s (pawl show %lld)", STR_ARG(event->node->id), how,
+			STR_ARG(event->sentence), (long long)sub->child_id)));
+}
+
+static void on_child_started(void *arg, int64_t run, int64_t attempt, const struct workflow *workflow)
+{
+	struct subrun *sub = arg;
+	(void)attempt, (void)workflow;
+	sub->child_id = run;
+}
+
+static bool find_child(struct attempt *attempt, str workflow, int64_t parent, int64_t *child, struct err *err)
+{
+	struct run_list list = {0};
+	*child = 0;
+	if (!parent)
+		return true;
+	if (!runs_list(attempt->engine->store, &attempt->arena, workflow, 0, true, &list, err))
+		return false;
+	for (size_t i = 0; i < list.len && !*child; i++) {
+		if (list.ptr[i].parent == parent && str_eq(list.ptr[i].parent_node, attempt->unit->node->id))
+			*child = list.ptr[i].id;
+	}
+	return true;
+}
+
+/* The values of `with` as the child's inputs, typed. */
+static bool give_inputs(struct subrun *sub, struct err *err)
+{
+	struct attempt *attempt = sub->attempt;
+	const struct bindings *with = &attempt->unit->node->with;
+	struct arena *arena = &attempt->engine->arena;
+	struct value *map = arena_new(arena, struct value);
+	map->kind = VALUE_MAP;
+	map->as.map.items = arena_array(arena, struct value_member, with->len + 1);
+	for (size_t i = 0; i < with->len; i++) {
+		const struct value *value = NULL;
+		if (!values_binding_value(attempt, &with->ptr[i], arena, &value, err))
+			return false;
+		map->as.map.items[map->as.map.count++] = (struct value_member){.key = with->ptr[i].name, .value = *value};
+	}
+	if (attempt->unit->item)
+		map->as.map.items[map->as.map.count++] =
+			(struct value_member){.key = attempt->unit->item_name, .value = *attempt->unit->item};
+	sub->options.inputs = map;
+	for (size_t i = 0; i < sub->workflow->inputs.len; i++) {
+		const struct input_spec *input = &sub->workflow->inputs.ptr[i];
+		if (input->required && !input->fallback && !value_get(map, input->name)) {
+			err_set(err, "E-INPUT-MISSING", "workflow %.*s requires the input `%.*s`", STR_ARG(sub->workflow->name),
+				STR_ARG(input->name));
+			return err_help(err, "add `with: {%.*s: …}` to `%.*s`", STR_ARG(input->name),
+				STR_ARG(attempt->unit->node->id));
+		}
+	}
+	return true;
+}
+
+static bool give_arguments(struct subrun *sub, struct err *err)
+{
+	struct attempt *attempt = sub->attempt;
+	const struct value *input = attempt->unit->node->child_input;
+	const struct value *value = NULL;
+	struct buf text = {0};
+	sub->options.arguments = STR("");
+	if (!input)
+		return true;
+	struct binding binding = {.name = STR("input"), .value = input};
+	if (!values_binding_value(attempt, &binding, &attempt->engine->arena, &value, err))
+		return false;
+	ref_value_text(&text, value);
+	sub->options.arguments = arena_str(&attempt->engine->arena, buf_str(&text));
+	buf_finish(&text);
+	return true;
+}
+
+static const struct unit *returned(const struct subrun *sub)
+{
+	const struct workflow *workflow = sub->workflow;
+	if (workflow->returns.len)
+		return &sub->child->units[workflow_resolve(workflow, &workflow->scope, workflow->returns)->index];
+	const struct unit *only = NULL;
+	for (uint32_t i = 0; i < workflow->node_count; i++) {
+		const struct unit *unit = &sub->child->units[i];
+		if (unit->node->consumer_count || unit->node->scope->holder != NO_NODE)
+			continue;
+		if (only)
+			return NULL;
+		only = unit;
+	}
+	return only;
+}
+
+static void pause(struct subrun *sub, int64_t run)
+{
+	struct attempt *attempt = sub->attempt;
+	struct engine *engine = attempt->engine;
+	struct unit *unit = attempt->unit;
+	attempt->decision.sentence =
+		str_of(arena_printf(&engine->arena, "run %lld in it waits for an answer", (long long)run));
+	unit->state = NODE_PAUSED;
+	record_node(attempt, NODE_PAUSED, NULL, NULL);
+	tell(attempt, EVENT_ENDED, attempt->decision.sentence);
+	attempt_destroy(attempt);
+	engine->paused++;
+}
+
+static void complete(struct subrun *sub, const struct engine_summary *summary)
+{
+	struct attempt *attempt = sub->attempt;
+	struct engine *engine = attempt->engine;
+	const struct unit *from = returned(sub);
+	struct buf bytes = {0};
+	struct err err = {0};
+	str sentence = str_of(arena_printf(&engine->arena, "run %lld: %u ran, %u reused", (long long)summary->run,
+		summary->ran, summary->reused));
+	if (from && from->out.has_output && !engine->options->plan &&
+		!cas_get(engine->store, &from->out.output, &bytes, &err))
+		control_fail(attempt, &err);
+	else
+		control_complete(attempt, buf_str(&bytes), sentence);
+	buf_finish(&bytes);
+}
+
+static void on_done(void *arg)
+{
+	struct subrun *sub = arg;
+	struct attempt *attempt = sub->attempt;
+	struct engine *engine = attempt->engine;
+	struct engine_summary summary;
+	struct err err = {0};
+	attempt->unit->subrun = NULL;
+	engine_end(sub->child, &summary);
+	switch (summary.state) {
+	case RUN_COMPLETED: complete(sub, &summary); break;
+	case RUN_PAUSED: pause(sub, summary.run); break;
+	case RUN_CANCELLED:
+	case RUN_INTERRUPTED:
+		if (engine->is_stopping) {
+			struct unit *unit = attempt->unit;
+			unit->state = NODE_CANCELLED;
+			record_node(attempt, NODE_CANCELLED, NULL, NULL);
+			tell(attempt, EVENT_ENDED, STR("stopped"));
+			attempt_destroy(attempt);
+			engine_unit_ended(engine, unit, NODE_CANCELLED);
+			break;
+		}
+		/* fall through */
+	default:
+		err_set(&err, "E-SUBRUN-FAILED", "run %lld of %.*s %s", (long long)summary.run,
+			STR_ARG(sub->workflow->name), run_state_name(summary.state));
+		err_help(&err, "see it with: pawl show %lld", (long long)summary.run);
+		control_fail(attempt, &err);
+	}
+	engine_free(sub->child);
+	engine->options->release(engine->options->load_ctx, sub->workflow);
+	engine_pump(engine);
+}
+
+/* The child has ended, somewhere deep in its own calls: it is taken apart in a turn of its own. */
+static void on_child_ended(void *arg)
+{
+	struct subrun *sub = arg;
+	const struct world *world = sub->attempt->engine->world;
+	sub->done = world->timer_start(world->ctx, 0, on_done, sub);
+}
+
+static bool prepare(struct subrun *sub, struct err *err)
+{
+	struct attempt *attempt = sub->attempt;
+	struct engine *engine = attempt->engine;
+	const struct engine_options *outer = engine->options;
+	sub->options = *outer;
+	sub->options.forced = NULL;
+	sub->options.selected = NULL;
+	sub->options.depth = outer->depth + 1;
+	sub->options.parent = engine->row.id;
+	sub->options.parent_node = attempt->unit->node->id;
+	sub->options.resume = 0;
+	sub->options.continues = 0;
+	if (sub->options.depth > deepest)
+		return err_set(err, "E-SUBRUN-DEPTH", "workflows run each other more than %u deep", deepest);
+	sub->workflow = outer->load ? outer->load(outer->load_ctx, attempt->unit->node->child_workflow, err) : NULL;
+	if (!sub->workflow)
+		return err_is_set(err) ? false
+				       : err_set(err, "E-WORKFLOW-UNKNOWN", "there is no workflow `%.*s`",
+						 STR_ARG(attempt->unit->node->child_workflow));
+	return give_inputs(sub, err) && give_arguments(sub, err) &&
+	       find_child(attempt, sub->workflow->name, outer->resume ? engine->row.id : 0, &sub->options.resume, err) &&
+	       find_child(attempt, sub->workflow->name, engine->row.continues, &sub->options.continues, err);
+}
+
+void subrun_begin(struct attempt *attempt)
+{
+	struct engine *engine = attempt->engine;
+	struct subrun *sub = arena_new(&engine->arena, struct subrun);
+	struct err err = {0};
+	sub->attempt = attempt;
+	sub->events = (struct engine_events){.arg = sub, .run_started = on_child_started, .node = on_child_node};
+	attempt->unit->state = NODE_RUNNING;
+	attempt->unit->subrun = sub;
+	if (!engine->options->plan)
+		record_node(attempt, NODE_RUNNING, NULL, NULL);
+	bool ok = prepare(sub, &err);
+	if (ok) {
+		sub->child = engine_begin(engine->world, engine->store, engine->types, sub->workflow, &sub->options,
+			&sub->events, &err);
+		ok = sub->child != NULL;
+	}
+	if (!ok) {
+		attempt->unit->subrun = NULL;
+		if (sub->workflow)
+			engine->options->release(engine->options->load_ctx, sub->workflow);
+		control_fail(attempt, &err);
+		return;
+	}
+	engine_go(sub->child, on_child_ended, sub);
+}
+
+void subrun_stop(struct unit *unit, int32_t reason)
+{
+	struct subrun *sub = unit->subrun;
+	if (!sub->done && sub->child && !sub->child->is_stopping) {
+		engine_stop(sub->child, reason);
+		engine_pump(sub->child);
+	}
+}
