@@ -2,8 +2,12 @@
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "data/json.h"
+#include "data/yaml.h"
 #include "engine/engine.h"
+#include "sys/fs.h"
 #include "sys/loop.h"
+
+#include <fcntl.h>
 
 #include <errno.h>
 #include <sched.h>
@@ -187,6 +191,41 @@ static int execute(struct job *job, bool wants_exit_code)
 bool inputs_read(struct cli *cli, const struct workflow *workflow, const struct arg_list *given,
 	const char *file, const char *stored, const struct value **out);
 
+/* `policy` of .pawl/config.yaml. */
+static bool project_policies(struct cli *cli, struct strs *out)
+{
+	const char *path = arena_printf(&cli->arena, "%s/.pawl/config.yaml", cli_project(cli));
+	struct buf text = {0};
+	struct diags diags = {0};
+	if (!fs_read_file(AT_FDCWD, path, (size_t)1 << 20, &text, NULL)) {
+		buf_finish(&text);
+		return true;
+	}
+	const struct value *root =
+		yaml_parse(&cli->arena, arena_str(&cli->arena, buf_str(&text)), path, &diags);
+	const struct value *list = value_get(root, STR("policy"));
+	buf_finish(&text);
+	for (size_t i = 0; root && root->kind == VALUE_MAP && i < root->as.map.count; i++) {
+		const struct value_member *m = &root->as.map.items[i];
+		struct place at = {path, m->line, m->col, (uint32_t)m->key.len};
+		if (!str_is(m->key, "policy") && !str_starts(m->key, STR("x-")))
+			err_help(diags_error(&diags, at, "E-CONFIG-UNKNOWN",
+					 "the project's configuration has no `%.*s`",
+					 STR_ARG(m->key)),
+				"it has `policy`, a list of Lua files");
+	}
+	size_t count = list && list->kind == VALUE_LIST ? list->as.list.count : 0;
+	out->ptr = arena_array(&cli->arena, str, count);
+	for (size_t i = 0; i < count; i++) {
+		if (list->as.list.items[i].kind == VALUE_STRING)
+			out->ptr[out->len++] = list->as.list.items[i].as.text;
+	}
+	bool ok = !diags.errors;
+	talk_diags(cli, &diags);
+	diags_finish(&diags);
+	return ok;
+}
+
 static struct workflow *load_child(void *ctx, str name, struct err *err)
 {
 	struct cli *cli = ctx;
@@ -210,6 +249,8 @@ static int run_job(struct job *job, struct run_args *a, const char *stored_input
 	job->options.no_suspect = a->no_suspect;
 	job->options.verbose = cli->is_verbose;
 	job->options.jobs = a->jobs > 0 && a->jobs < 100000 ? (uint32_t)a->jobs : default_jobs();
+	if (!project_policies(cli, &job->options.policies))
+		return EXIT_USAGE;
 	job->options.load = load_child;
 	job->options.release = release_child;
 	job->options.load_ctx = cli;

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-extern const struct command command_run, command_resume, command_plan, command_why, command_runs,
-	command_show, command_logs, command_output, command_invalidate, command_lint, command_types,
-	command_help;
+extern const struct command command_run, command_resume, command_approve, command_reject,
+	command_plan, command_why, command_runs, command_show, command_logs, command_output,
+	command_invalidate, command_lint, command_types, command_help;
 extern const struct command command_quarantine, command_release, command_verdicts,
 	command_artifacts, command_gc, command_cancel, command_abandon, command_list, command_diff,
 	command_graph, command_policy;
@@ -19,6 +19,8 @@ extern const struct command command_quarantine, command_release, command_verdict
 const struct command *const commands[] = {
 	&command_run,
 	&command_resume,
+	&command_approve,
+	&command_reject,
 	&command_cancel,
 	&command_abandon,
 	&command_plan,

@@ -143,7 +143,11 @@ static void on_ended(struct progress *p, const struct node_event *e)
 		clock_add_duration(&time, e->ms);
 	switch (e->state) {
 	case NODE_REUSED: line(p, "reuse", COLOR_GREEN, e->node->id, e->sentence, ""); break;
-	case NODE_COMPLETED: line(p, "run", COLOR_BLUE, e->node->id, why, buf_cstr(&time)); break;
+	case NODE_COMPLETED:
+		line(p, "run", COLOR_BLUE, e->node->id, why.len && e->tries ? why : e->sentence,
+			buf_cstr(&time));
+		break;
+	case NODE_PAUSED: line(p, "wait", COLOR_YELLOW, e->node->id, e->sentence, ""); break;
 	case NODE_FAILED:
 		line(p, "fail", COLOR_RED, e->node->id, e->sentence, buf_cstr(&time));
 		break;
@@ -249,7 +253,10 @@ static void add_summary(struct progress *p, const struct engine_summary *s, stru
 		buf_printf(out, "failed first: %.*s; all that it printed: pawl logs %lld/%.*s\n",
 			STR_ARG(p->first_failed->id), (long long)s->run,
 			STR_ARG(p->first_failed->id));
-	if (s->state != RUN_COMPLETED)
+	if (s->state == RUN_PAUSED)
+		buf_printf(out, "answer with: pawl approve %lld, or pawl reject %lld\n",
+			(long long)s->run, (long long)s->run);
+	else if (s->state != RUN_COMPLETED)
 		buf_printf(out, "go on with: pawl resume %lld\n", (long long)s->run);
 }
 

@@ -21,7 +21,8 @@ bool approval_answer(struct store *store, int64_t run, str node, str json, struc
 bool approval_answered(struct store *store, struct arena *arena, int64_t run, str node, str *json)
 {
 	bool found = false;
-	return kv_get(store, arena, scope, key_of(arena, run, node), json, &found, NULL) && found && json->len > 0;
+	return kv_get(store, arena, scope, key_of(arena, run, node), json, &found, NULL) && found &&
+	       json->len > 0;
 }
 
 static str text_of(const struct value *map, const char *name)
@@ -53,7 +54,8 @@ static void reject(struct attempt *attempt, const struct approval *approval, str
 	engine_stop(engine, PAWL_CANCEL_USER);
 }
 
-static void accept(struct attempt *attempt, const struct approval *approval, const struct value *answer)
+static void accept(
+	struct attempt *attempt, const struct approval *approval, const struct value *answer)
 {
 	str decision = text_of(answer, "decision");
 	str text = text_of(answer, "text");
@@ -72,7 +74,8 @@ static void accept(struct attempt *attempt, const struct approval *approval, con
 		STR_ARG(text_of(answer, "by")));
 	if (text.len)
 		buf_printf(&sentence, ": %.*s", STR_ARG(text));
-	control_complete(attempt, buf_str(&output), arena_str(&attempt->engine->arena, buf_str(&sentence)));
+	control_complete(
+		attempt, buf_str(&output), arena_str(&attempt->engine->arena, buf_str(&sentence)));
 	buf_finish(&output);
 	buf_finish(&sentence);
 }
@@ -85,7 +88,8 @@ static void ask(struct attempt *attempt, str message)
 	struct buf sentence = {0};
 	buf_printf(&sentence, "waits for an answer: %.*s", STR_ARG(message));
 	for (size_t i = 0; i < approval->decision_count; i++)
-		buf_printf(&sentence, "%s%.*s", i ? ", " : " [", STR_ARG(approval->decisions[i].id));
+		buf_printf(
+			&sentence, "%s%.*s", i ? ", " : " [", STR_ARG(approval->decisions[i].id));
 	if (approval->decision_count)
 		buf_add_char(&sentence, ']');
 	attempt->decision.sentence = arena_str(&engine->arena, buf_str(&sentence));
@@ -107,7 +111,8 @@ void approval_begin(struct attempt *attempt)
 	struct buf message = {0};
 	struct err err = {0};
 	str json = STR("");
-	if (approval_answered(engine->store, &attempt->arena, engine->row.id, attempt->unit->node->id, &json)) {
+	if (approval_answered(engine->store, &attempt->arena, engine->row.id,
+		    attempt->unit->node->id, &json)) {
 		const struct value *answer = json_parse(&attempt->arena, json, NULL);
 		if (answer && str_is(text_of(answer, "verdict"), "reject"))
 			reject(attempt, approval, text_of(answer, "text"));

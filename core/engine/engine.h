@@ -31,6 +31,7 @@ struct engine_options {
 	const struct value *inputs; /* a map of the values given, checked; NULL: none */
 	str arguments;
 	const char *const *environment; /* the caller's, NULL-terminated */
+	struct strs policies;           /* of the project: Lua files */
 
 	/* For `workflow` nodes: loads a workflow by name or path; NULL with *err.  Released when its run has ended. */
 	struct workflow *(*load)(void *ctx, str name, struct err *err);

@@ -81,7 +81,9 @@ static void set_item(struct building *b)
 	buf_add_z(&name, "INPUTS_");
 	for (size_t i = 0; i < unit->item_name.len; i++) {
 		char c = unit->item_name.ptr[i];
-		buf_add_char(&name, c == '-' ? '_' : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c);
+		buf_add_char(&name, c == '-'               ? '_'
+				    : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A')
+							   : c);
 	}
 	ref_value_text(&text, unit->item);
 	if (str_find_char(buf_str(&text), '\0', 0) == SIZE_MAX)

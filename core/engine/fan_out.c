@@ -34,7 +34,8 @@ static str slot_id(struct fan *fan, size_t index, const struct value *item)
 		same += str_starts(other, str_slice(id, 0, id.len - 1));
 	}
 	if (same > 1)
-		id = str_of(arena_printf(&engine->arena, "%.*s[%.8s-%u]", STR_ARG(base), buf_cstr(&hex), same));
+		id = str_of(arena_printf(
+			&engine->arena, "%.*s[%.8s-%u]", STR_ARG(base), buf_cstr(&hex), same));
 	buf_finish(&json);
 	buf_finish(&hex);
 	return id;
@@ -55,7 +56,8 @@ static bool read_items(struct attempt *attempt, const struct value **items, stru
 	if (!ref_is_whole(spec->items->as.text, &ref) || !values.json(values.ctx, &ref, &json, err))
 		return false;
 	/* The tree outlives the attempt's own arena nowhere: slots end before the node does. */
-	const struct value *value = json_parse(&attempt->engine->arena, arena_str(&attempt->engine->arena, json), NULL);
+	const struct value *value =
+		json_parse(&attempt->engine->arena, arena_str(&attempt->engine->arena, json), NULL);
 	if (value && value->kind == VALUE_LIST) {
 		*items = value;
 		return true;
@@ -96,7 +98,8 @@ static void add_slot_json(struct engine *engine, struct buf *out, const struct u
 {
 	struct buf bytes = {0};
 	struct arena scratch = {0};
-	if (slot->state == NODE_FAILED || slot->state == NODE_CANCELLED || slot->state == NODE_SKIPPED) {
+	if (slot->state == NODE_FAILED || slot->state == NODE_CANCELLED ||
+		slot->state == NODE_SKIPPED) {
 		buf_add_z(out, "{\"failed\":true,\"error\":");
 		json_write_string(out, slot->error.ptr ? slot->error : STR(""));
 		buf_printf(out, ",\"status\":\"%s\"}", node_state_name(slot->state));
@@ -141,8 +144,10 @@ static void join(struct fan *fan)
 	struct err err = {0};
 	attempt->unit->fan = NULL;
 	if (fan->failed && attempt->unit->node->fan_out->join == JOIN_ALL_SUCCESS) {
-		err_set(&err, "E-FAN-OUT-FAILED", "%u of %zu items failed", fan->failed, fan->count);
-		err_help(&err, "mend them and go on with: pawl resume %lld; items that ended well are reused",
+		err_set(&err, "E-FAN-OUT-FAILED", "%u of %zu items failed", fan->failed,
+			fan->count);
+		err_help(&err,
+			"mend them and go on with: pawl resume %lld; items that ended well are reused",
 			(long long)engine->row.id);
 		control_fail(attempt, &err);
 		return;
@@ -155,8 +160,8 @@ static void join(struct fan *fan)
 	}
 	buf_add_char(&json, ']');
 	join_manifests(engine, fan);
-	buf_printf(&sentence, "%zu item%s: %zu ran, %u reused", fan->count, fan->count == 1 ? "" : "s",
-		fan->count - fan->reused - fan->failed, fan->reused);
+	buf_printf(&sentence, "%zu item%s: %zu ran, %u reused", fan->count,
+		fan->count == 1 ? "" : "s", fan->count - fan->reused - fan->failed, fan->reused);
 	if (fan->failed)
 		buf_printf(&sentence, ", %u failed", fan->failed);
 	control_complete(attempt, buf_str(&json), arena_str(&engine->arena, buf_str(&sentence)));
@@ -168,7 +173,8 @@ static void begin_more(struct fan *fan)
 {
 	struct engine *engine = fan->attempt->engine;
 	uint32_t most = fan->attempt->unit->node->fan_out->max_parallel;
-	while (fan->next < fan->count && fan->active < most && !fan->is_cut && !engine->is_stopping) {
+	while (fan->next < fan->count && fan->active < most && !fan->is_cut &&
+		!engine->is_stopping) {
 		fan->active++;
 		*vec_push(&engine->todo) = &fan->slots[fan->next++];
 	}
@@ -227,7 +233,8 @@ void fan_begin(struct attempt *attempt)
 	begin_more(fan);
 }
 
-void fan_stop(struct fan *fan, int32_t reason, void (*stop)(struct engine *engine, struct unit *unit, int32_t reason))
+void fan_stop(struct fan *fan, int32_t reason,
+	void (*stop)(struct engine *engine, struct unit *unit, int32_t reason))
 {
 	for (size_t i = 0; i < fan->next; i++)
 		stop(fan->attempt->engine, &fan->slots[i], reason);

@@ -148,6 +148,14 @@ static void end_unit(struct attempt *attempt, enum node_state state,
 static void end_failed(struct attempt *attempt, const struct host_outcome *outcome, struct err *err)
 {
 	bool is_cancelled = attempt->cancel_reason && attempt->cancel_reason != PAWL_CANCEL_TIMEOUT;
+	if (!is_cancelled && attempt->unit->node->is_until) {
+		attempt->skip_reason = "not_yet";
+		attempt->decision.sentence =
+			str_of(arena_printf(&attempt->arena, "not yet: %s", err->message));
+		end_unit(attempt, NODE_SKIPPED, outcome, NULL);
+		err_finish(err);
+		return;
+	}
 	if (!is_cancelled && try_again(attempt, outcome, err)) {
 		err_finish(err);
 		return;

@@ -52,8 +52,9 @@ struct unit {
 struct attempt {
 	struct engine *engine;
 	struct unit *unit;
-	const struct scope *scope; /* in whose terms names are read: the node's, but for a moment that of an include */
-	struct arena arena;        /* dies with the attempt */
+	const struct scope *
+		scope; /* in whose terms names are read: the node's, but for a moment that of an include */
+	struct arena arena; /* dies with the attempt */
 	struct pawl_node *host;
 	struct pawl_run *running;
 	const char **env;
@@ -93,7 +94,7 @@ struct attempt {
 	struct world_timer *timer; /* timeout, retry delay, or waiting for another run */
 	int32_t cancel_reason;
 	bool is_waiting_announced;
-	bool is_passive; /* of a fan_out or loop_group: it ends with what it holds */
+	bool is_passive;   /* of a fan_out or loop_group: it ends with what it holds */
 	bool is_uncertain; /* in a plan: it runs unless what it consumes comes out as before */
 	const char *skip_reason;   /* of a node that is skipped: a code */
 	str unstorable;            /* why nothing of this can be kept, or empty */
@@ -122,6 +123,7 @@ struct engine {
 	struct run_row row;
 	struct fact_memo *memo;
 	struct artifact_watch *watch;
+	struct rules *rules; /* NULL: no policies */
 	struct unit *units;
 	uint32_t ended;
 	uint32_t running;
@@ -130,13 +132,13 @@ struct engine {
 	VEC(struct unit *) todo; /* ready to be decided, a queue taken from todo_head */
 	size_t todo_head;
 	VEC(struct unit *) waiting; /* decided to run, in order, waiting for a slot */
-	bool is_stopping;      /* nothing new starts */
+	bool is_stopping;           /* nothing new starts */
 	int32_t stop_reason;
 	bool is_pumping;
 	uint32_t count[NODE_PAUSED + 1]; /* of ended nodes, by state */
 	bool is_ended;
-	uint32_t active; /* attempts under way that will end by themselves: bodies, timers */
-	uint32_t paused; /* nodes that wait for an answer */
+	uint32_t active;       /* attempts under way that will end by themselves: bodies, timers */
+	uint32_t paused;       /* nodes that wait for an answer */
 	str cancelled_because; /* a `cancel` node or a rejection, or empty */
 	void (*on_ended)(void *arg); /* of a run within another; NULL: the loop is left */
 	void *on_ended_arg;
@@ -221,8 +223,8 @@ bool values_binding_text(struct attempt *attempt, const struct binding *binding,
 	str *out, struct err *err);
 
 /* The typed value, in `arena`: of a reference what it refers to, else the text or the value as written. */
-bool values_binding_value(struct attempt *attempt, const struct binding *binding, struct arena *arena,
-	const struct value **out, struct err *err);
+bool values_binding_value(struct attempt *attempt, const struct binding *binding,
+	struct arena *arena, const struct value **out, struct err *err);
 
 /* lookup.c: stored results as candidates for decide(). */
 void lookup_decide(struct attempt *attempt, enum host_key_status status, str words);

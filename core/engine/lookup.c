@@ -4,6 +4,7 @@
 
 #include "engine/contract.h"
 #include "engine/history.h"
+#include "engine/rules.h"
 #include "sys/clock.h"
 
 static bool belongs(struct attempt *attempt, int64_t result)
@@ -75,6 +76,8 @@ static void examine(struct attempt *attempt, const struct result_row *row, struc
 		artifacts_check(attempt, &trace, c);
 		if (!c->is_damaged)
 			c->contract = contract_recheck(attempt, row);
+		if (!c->refusal && !c->is_damaged)
+			c->policy = rules_reuse(attempt, row);
 	}
 	trace_finish(&trace);
 }

@@ -10,7 +10,8 @@ struct loop {
 	bool has_failed;
 };
 
-static const struct node *member(const struct engine *engine, const struct loop_group *group, uint32_t i)
+static const struct node *member(
+	const struct engine *engine, const struct loop_group *group, uint32_t i)
 {
 	return &engine->workflow->nodes[group->members[i]];
 }
@@ -27,14 +28,16 @@ static void begin_iteration(struct loop *loop)
 		const struct node *node = member(engine, group, i);
 		struct unit *unit = &engine->units[node->index];
 		unit->previous = unit->out;
-		unit->had_previous = loop->iteration > 1 && (unit->state == NODE_COMPLETED || unit->state == NODE_REUSED);
+		unit->had_previous = loop->iteration > 1 &&
+		                     (unit->state == NODE_COMPLETED || unit->state == NODE_REUSED);
 		unit->out = (struct produced){.emits = STR("")};
 		unit->state = NODE_PENDING;
 		unit->failed_upstream = false;
 		unit->iteration = loop->iteration;
 		unit->waiting = 0;
 		for (uint32_t d = 0; d < node->dep_count; d++)
-			unit->waiting += engine->workflow->nodes[node->deps[d]].scope->holder == parent->node->index;
+			unit->waiting += engine->workflow->nodes[node->deps[d]].scope->holder ==
+			                 parent->node->index;
 	}
 	for (uint32_t i = 0; i < group->member_count; i++) {
 		struct unit *unit = &engine->units[group->members[i]];
@@ -55,7 +58,8 @@ static void end_loop(struct loop *loop, bool reached)
 	if (!reached) {
 		err_set(&err, "E-LOOP-LIMIT", "the end was not reached in %llu iteration%s",
 			(unsigned long long)loop->iteration, loop->iteration == 1 ? "" : "s");
-		err_help(&err, "raise `max_iterations`, or see what it last printed: pawl output %lld/%.*s",
+		err_help(&err,
+			"raise `max_iterations`, or see what it last printed: pawl output %lld/%.*s",
 			(long long)engine->row.id, STR_ARG(last->node->id));
 		control_fail(attempt, &err);
 		return;
@@ -80,7 +84,8 @@ static bool is_reached(struct loop *loop)
 		const struct unit *unit = &engine->units[group->members[i]];
 		reached = reached || (unit->node->is_until && unit->state == NODE_COMPLETED);
 	}
-	if (!reached && group->until.len && cas_get(engine->store, &engine->units[group->last].out.output, &bytes, NULL))
+	if (!reached && group->until.len &&
+		cas_get(engine->store, &engine->units[group->last].out.output, &bytes, NULL))
 		reached = str_find(buf_str(&bytes), group->until, 0) != SIZE_MAX;
 	buf_finish(&bytes);
 	return reached;
@@ -101,12 +106,14 @@ static void end_iteration(struct loop *loop)
 		engine_unit_ended(engine, unit, NODE_CANCELLED);
 	} else if (loop->has_failed) {
 		attempt->unit->loop = NULL;
-		err_set(&err, "E-LOOP-FAILED", "iteration %llu failed", (unsigned long long)loop->iteration);
+		err_set(&err, "E-LOOP-FAILED", "iteration %llu failed",
+			(unsigned long long)loop->iteration);
 		control_fail(attempt, &err);
 	} else if (engine->options->plan) {
 		attempt->unit->is_uncertain = true;
 		attempt->unit->loop = NULL;
-		control_complete(attempt, STR(""), STR("a loop: how often is not known beforehand"));
+		control_complete(
+			attempt, STR(""), STR("a loop: how often is not known beforehand"));
 	} else if (is_reached(loop)) {
 		end_loop(loop, true);
 	} else if (loop->iteration >= attempt->unit->node->group->max_iterations) {

@@ -4,6 +4,7 @@
 #include "engine/internal.h"
 
 #include "base/buf.h"
+#include "engine/rules.h"
 
 static void add_strs(struct key *key, const char *label, const struct strs *list)
 {
@@ -120,8 +121,9 @@ static void add_given_ref(struct given_scan *scan, const struct ref *ref)
 	const char *kind = ref->kind == REF_INPUT ? "given" : "given/LOOP_PREV";
 	values_init(scan->attempt, &values, &resolver);
 	resolver.text(resolver.ctx, ref, &text, NULL);
-	key_text(scan->key, str_of(arena_printf(&scan->attempt->arena, "%s/%.*s%s%.*s", kind, STR_ARG(ref->name),
-				    ref->path.len ? "." : "", STR_ARG(ref->path))),
+	key_text(scan->key,
+		str_of(arena_printf(&scan->attempt->arena, "%s/%.*s%s%.*s", kind,
+			STR_ARG(ref->name), ref->path.len ? "." : "", STR_ARG(ref->path))),
 		text);
 }
 
@@ -202,7 +204,7 @@ enum host_key_status nodekey_build(struct attempt *attempt, struct buf *words)
 	struct err err = {0};
 	struct key *key = &attempt->key;
 	key_begin(key);
-	if (!add_frame(attempt, key, &err)) {
+	if (!add_frame(attempt, key, &err) || !rules_key(attempt, key, &err)) {
 		buf_add_z(words, err.message);
 		err_finish(&err);
 		return HOST_KEY_FAILED;

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "engine/contract.h"
 #include "engine/control.h"
+#include "engine/rules.h"
 #include "sys/fs.h"
 
 #include <signal.h>
@@ -99,7 +100,8 @@ static void stop_unit(struct engine *engine, struct unit *unit, int32_t reason)
 	else if (attempt && attempt->check)
 		stop_check(attempt, reason);
 	else if (attempt && attempt->timer)
-		node_cancel(engine, unit, reason); /* between two tries, or waiting for another run */
+		node_cancel(
+			engine, unit, reason); /* between two tries, or waiting for another run */
 }
 
 void engine_stop(struct engine *engine, int32_t reason)
@@ -169,7 +171,8 @@ void engine_unit_ended(struct engine *engine, struct unit *unit, enum node_state
 		if (--consumer->waiting == 0 && consumer->state == NODE_PENDING)
 			*vec_push(&engine->todo) = consumer;
 	}
-	if (state == NODE_FAILED && !is_member && engine->options->fail_fast && !engine->is_stopping)
+	if (state == NODE_FAILED && !is_member && engine->options->fail_fast &&
+		!engine->is_stopping)
 		engine_stop(engine, PAWL_CANCEL_SIBLING_FAILED);
 	if (is_member)
 		loop_member_ended(engine, unit);
@@ -438,6 +441,7 @@ void engine_free(struct engine *engine)
 {
 	fact_memo_destroy(engine->memo);
 	artifact_watch_destroy(engine->watch);
+	rules_destroy(engine->rules);
 	vec_finish(&engine->todo);
 	vec_finish(&engine->waiting);
 	map_finish(&engine->given);
@@ -460,7 +464,10 @@ struct engine *engine_begin(const struct world *world, struct store *store, stru
 		.cancelled_because = STR(""),
 		.started_mono = world->mono_ms(world->ctx)};
 	prepare(engine);
-	if (find_types(engine, err) && open_run(engine, err) && set_directories(engine, err))
+	engine->rules = rules_load(engine, err);
+	bool has_rules = engine->rules || !err_is_set(err);
+	if (has_rules && find_types(engine, err) && open_run(engine, err) &&
+		set_directories(engine, err))
 		return engine;
 	engine_free(engine);
 	return NULL;

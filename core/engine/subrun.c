@@ -20,22 +20,26 @@ static void on_child_node(void *arg, const struct node_event *event)
 {
 	struct subrun *sub = arg;
 	struct engine *engine = sub->attempt->engine;
-	if (event->kind != EVENT_ENDED || (event->state != NODE_FAILED && event->state != NODE_PAUSED))
+	if (event->kind != EVENT_ENDED ||
+		(event->state != NODE_FAILED && event->state != NODE_PAUSED))
 		return;
 	const char *how = event->state == NODE_FAILED ? "failed" : "waits";
 	tell(sub->attempt, EVENT_NOTE,
-		str_of(arena_printf(&engine->arena, "%.*s %s: %.*s (pawl show %lld)", STR_ARG(event->node->id), how,
-			STR_ARG(event->sentence), (long long)sub->child_id)));
+		str_of(arena_printf(&engine->arena, "%.*s %s: %.*s (pawl show %lld)",
+			STR_ARG(event->node->id), how, STR_ARG(event->sentence),
+			(long long)sub->child_id)));
 }
 
-static void on_child_started(void *arg, int64_t run, int64_t attempt, const struct workflow *workflow)
+static void on_child_started(
+	void *arg, int64_t run, int64_t attempt, const struct workflow *workflow)
 {
 	struct subrun *sub = arg;
 	(void)attempt, (void)workflow;
 	sub->child_id = run;
 }
 
-static bool find_child(struct attempt *attempt, str workflow, int64_t parent, int64_t *child, struct err *err)
+static bool find_child(
+	struct attempt *attempt, str workflow, int64_t parent, int64_t *child, struct err *err)
 {
 	struct run_list list = {0};
 	*child = 0;
@@ -44,7 +48,8 @@ static bool find_child(struct attempt *attempt, str workflow, int64_t parent, in
 	if (!runs_list(attempt->engine->store, &attempt->arena, workflow, 0, true, &list, err))
 		return false;
 	for (size_t i = 0; i < list.len && !*child; i++) {
-		if (list.ptr[i].parent == parent && str_eq(list.ptr[i].parent_node, attempt->unit->node->id))
+		if (list.ptr[i].parent == parent &&
+			str_eq(list.ptr[i].parent_node, attempt->unit->node->id))
 			*child = list.ptr[i].id;
 	}
 	return true;
@@ -63,19 +68,20 @@ static bool give_inputs(struct subrun *sub, struct err *err)
 		const struct value *value = NULL;
 		if (!values_binding_value(attempt, &with->ptr[i], arena, &value, err))
 			return false;
-		map->as.map.items[map->as.map.count++] = (struct value_member){.key = with->ptr[i].name, .value = *value};
+		map->as.map.items[map->as.map.count++] =
+			(struct value_member){.key = with->ptr[i].name, .value = *value};
 	}
 	if (attempt->unit->item)
-		map->as.map.items[map->as.map.count++] =
-			(struct value_member){.key = attempt->unit->item_name, .value = *attempt->unit->item};
+		map->as.map.items[map->as.map.count++] = (struct value_member){
+			.key = attempt->unit->item_name, .value = *attempt->unit->item};
 	sub->options.inputs = map;
 	for (size_t i = 0; i < sub->workflow->inputs.len; i++) {
 		const struct input_spec *input = &sub->workflow->inputs.ptr[i];
 		if (input->required && !input->fallback && !value_get(map, input->name)) {
-			err_set(err, "E-INPUT-MISSING", "workflow %.*s requires the input `%.*s`", STR_ARG(sub->workflow->name),
-				STR_ARG(input->name));
-			return err_help(err, "add `with: {%.*s: …}` to `%.*s`", STR_ARG(input->name),
-				STR_ARG(attempt->unit->node->id));
+			err_set(err, "E-INPUT-MISSING", "workflow %.*s requires the input `%.*s`",
+				STR_ARG(sub->workflow->name), STR_ARG(input->name));
+			return err_help(err, "add `with: {%.*s: …}` to `%.*s`",
+				STR_ARG(input->name), STR_ARG(attempt->unit->node->id));
 		}
 	}
 	return true;
@@ -103,7 +109,9 @@ static const struct unit *returned(const struct subrun *sub)
 {
 	const struct workflow *workflow = sub->workflow;
 	if (workflow->returns.len)
-		return &sub->child->units[workflow_resolve(workflow, &workflow->scope, workflow->returns)->index];
+		return &sub->child->units[workflow_resolve(
+			workflow, &workflow->scope, workflow->returns)
+						  ->index];
 	const struct unit *only = NULL;
 	for (uint32_t i = 0; i < workflow->node_count; i++) {
 		const struct unit *unit = &sub->child->units[i];
@@ -121,8 +129,8 @@ static void pause(struct subrun *sub, int64_t run)
 	struct attempt *attempt = sub->attempt;
 	struct engine *engine = attempt->engine;
 	struct unit *unit = attempt->unit;
-	attempt->decision.sentence =
-		str_of(arena_printf(&engine->arena, "run %lld in it waits for an answer", (long long)run));
+	attempt->decision.sentence = str_of(
+		arena_printf(&engine->arena, "run %lld in it waits for an answer", (long long)run));
 	unit->state = NODE_PAUSED;
 	record_node(attempt, NODE_PAUSED, NULL, NULL);
 	tell(attempt, EVENT_ENDED, attempt->decision.sentence);
@@ -137,8 +145,8 @@ static void complete(struct subrun *sub, const struct engine_summary *summary)
 	const struct unit *from = returned(sub);
 	struct buf bytes = {0};
 	struct err err = {0};
-	str sentence = str_of(arena_printf(&engine->arena, "run %lld: %u ran, %u reused", (long long)summary->run,
-		summary->ran, summary->reused));
+	str sentence = str_of(arena_printf(&engine->arena, "run %lld: %u ran, %u reused",
+		(long long)summary->run, summary->ran, summary->reused));
 	if (from && from->out.has_output && !engine->options->plan &&
 		!cas_get(engine->store, &from->out.output, &bytes, &err))
 		control_fail(attempt, &err);
@@ -204,15 +212,21 @@ static bool prepare(struct subrun *sub, struct err *err)
 	sub->options.resume = 0;
 	sub->options.continues = 0;
 	if (sub->options.depth > deepest)
-		return err_set(err, "E-SUBRUN-DEPTH", "workflows run each other more than %u deep", deepest);
-	sub->workflow = outer->load ? outer->load(outer->load_ctx, attempt->unit->node->child_workflow, err) : NULL;
+		return err_set(err, "E-SUBRUN-DEPTH", "workflows run each other more than %u deep",
+			deepest);
+	sub->workflow =
+		outer->load ? outer->load(outer->load_ctx, attempt->unit->node->child_workflow, err)
+			    : NULL;
 	if (!sub->workflow)
-		return err_is_set(err) ? false
-				       : err_set(err, "E-WORKFLOW-UNKNOWN", "there is no workflow `%.*s`",
-						 STR_ARG(attempt->unit->node->child_workflow));
+		return err_is_set(err)
+		               ? false
+		               : err_set(err, "E-WORKFLOW-UNKNOWN", "there is no workflow `%.*s`",
+					 STR_ARG(attempt->unit->node->child_workflow));
 	return give_inputs(sub, err) && give_arguments(sub, err) &&
-	       find_child(attempt, sub->workflow->name, outer->resume ? engine->row.id : 0, &sub->options.resume, err) &&
-	       find_child(attempt, sub->workflow->name, engine->row.continues, &sub->options.continues, err);
+	       find_child(attempt, sub->workflow->name, outer->resume ? engine->row.id : 0,
+		       &sub->options.resume, err) &&
+	       find_child(attempt, sub->workflow->name, engine->row.continues,
+		       &sub->options.continues, err);
 }
 
 void subrun_begin(struct attempt *attempt)
@@ -221,15 +235,16 @@ void subrun_begin(struct attempt *attempt)
 	struct subrun *sub = arena_new(&engine->arena, struct subrun);
 	struct err err = {0};
 	sub->attempt = attempt;
-	sub->events = (struct engine_events){.arg = sub, .run_started = on_child_started, .node = on_child_node};
+	sub->events = (struct engine_events){
+		.arg = sub, .run_started = on_child_started, .node = on_child_node};
 	attempt->unit->state = NODE_RUNNING;
 	attempt->unit->subrun = sub;
 	if (!engine->options->plan)
 		record_node(attempt, NODE_RUNNING, NULL, NULL);
 	bool ok = prepare(sub, &err);
 	if (ok) {
-		sub->child = engine_begin(engine->world, engine->store, engine->types, sub->workflow, &sub->options,
-			&sub->events, &err);
+		sub->child = engine_begin(engine->world, engine->store, engine->types,
+			sub->workflow, &sub->options, &sub->events, &err);
 		ok = sub->child != NULL;
 	}
 	if (!ok) {

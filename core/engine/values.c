@@ -151,8 +151,8 @@ static bool resolve(struct attempt *attempt, const struct ref *ref, str *text,
 static bool resolve_text(void *ctx, const struct ref *ref, str *out, struct err *err);
 
 /* What an include gives as an input: read in the terms of where the include stands. */
-static bool given_by_include(struct attempt *attempt, const struct scope *file, const struct binding *given,
-	str *text, const struct value **value, struct err *err)
+static bool given_by_include(struct attempt *attempt, const struct scope *file,
+	const struct binding *given, str *text, const struct value **value, struct err *err)
 {
 	const struct scope *here = attempt->scope;
 	struct ref inner;
@@ -167,7 +167,8 @@ static bool given_by_include(struct attempt *attempt, const struct scope *file, 
 		ok = resolve(attempt, &inner, text, value, err);
 	} else {
 		ok = ref_expand(given->value->as.text,
-			&(struct ref_resolver){.ctx = attempt, .text = resolve_text}, &expanded, err);
+			&(struct ref_resolver){.ctx = attempt, .text = resolve_text}, &expanded,
+			err);
 		*text = arena_str(&attempt->arena, buf_str(&expanded));
 		buf_finish(&expanded);
 	}
@@ -175,8 +176,8 @@ static bool given_by_include(struct attempt *attempt, const struct scope *file, 
 	return ok;
 }
 
-static bool input_of(struct attempt *attempt, const struct ref *ref, str *text, const struct value **value,
-	struct err *err)
+static bool input_of(struct attempt *attempt, const struct ref *ref, str *text,
+	const struct value **value, struct err *err)
 {
 	const struct unit *unit = attempt->unit;
 	const struct scope *file = attempt->scope;
@@ -192,7 +193,8 @@ static bool input_of(struct attempt *attempt, const struct ref *ref, str *text, 
 	}
 	for (size_t i = 0; file->with && i < file->with->len; i++) {
 		if (str_eq(file->with->ptr[i].name, ref->name))
-			return given_by_include(attempt, file, &file->with->ptr[i], text, value, err);
+			return given_by_include(
+				attempt, file, &file->with->ptr[i], text, value, err);
 	}
 	for (size_t i = 0; i < file->inputs.len; i++) {
 		if (str_eq(file->inputs.ptr[i].name, ref->name))
@@ -202,12 +204,13 @@ static bool input_of(struct attempt *attempt, const struct ref *ref, str *text, 
 }
 
 /* What a member of the loop made in the iteration before; nothing in the first one. */
-static bool previous_of(struct attempt *attempt, const struct ref *ref, str *text, const struct value **value,
-	struct err *err)
+static bool previous_of(struct attempt *attempt, const struct ref *ref, str *text,
+	const struct value **value, struct err *err)
 {
 	const struct unit *unit = find_unit(attempt, ref->name);
 	if (!unit || unit->node->scope->holder == NO_NODE)
-		return err_set(err, "E-REF-LOOP", "$LOOP_PREV.%.*s is no node of a loop_group", STR_ARG(ref->name));
+		return err_set(err, "E-REF-LOOP", "$LOOP_PREV.%.*s is no node of a loop_group",
+			STR_ARG(ref->name));
 	if (!unit->had_previous)
 		return true;
 	struct unit then = *unit;
@@ -345,8 +348,8 @@ bool values_binding_text(struct attempt *attempt, const struct binding *binding,
 	return ok;
 }
 
-bool values_binding_value(struct attempt *attempt, const struct binding *binding, struct arena *arena,
-	const struct value **out, struct err *err)
+bool values_binding_value(struct attempt *attempt, const struct binding *binding,
+	struct arena *arena, const struct value **out, struct err *err)
 {
 	struct ref ref;
 	str text = STR("");

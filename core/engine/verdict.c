@@ -3,6 +3,7 @@
 
 #include "engine/history.h"
 #include "engine/internal.h"
+#include "engine/rules.h"
 
 static bool has_verdict(struct attempt *attempt, str node, const struct digest *output,
 	const struct digest *manifest, enum verdict_kind kind)
@@ -66,10 +67,34 @@ static void note_failed(struct attempt *attempt, const struct unit *dep)
 		return;
 	results_consumed(engine->store, dep->out.result, engine->row.id, attempt->unit->node->id,
 		false, NULL);
-	if (dep->state == NODE_REUSED && !engine->options->no_suspect)
-		suspect(attempt, dep->node->id, &dep->out,
-			arena_printf(&attempt->arena, "%.*s failed on it in run %lld",
-				STR_ARG(attempt->unit->node->id), (long long)engine->row.id));
+}
+
+static void suspect_reused(struct attempt *attempt)
+{
+	struct engine *engine = attempt->engine;
+	const struct node *node = attempt->unit->node;
+	size_t most = (size_t)node->dep_count + node->ref_count;
+	const struct unit **units = arena_array(&attempt->arena, const struct unit *, most);
+	str *names = arena_array(&attempt->arena, str, most);
+	bool *marks = arena_array(&attempt->arena, bool, most);
+	size_t count = 0;
+	for (size_t i = 0; i < most; i++) {
+		uint32_t index =
+			i < node->dep_count ? node->deps[i] : node->refs[i - node->dep_count];
+		const struct unit *dep = &engine->units[index];
+		if (dep->state != NODE_REUSED || !dep->out.result)
+			continue;
+		units[count] = dep;
+		names[count++] = dep->node->id;
+	}
+	rules_failed(attempt, attempt->has_exit ? attempt->exit.code : -1, attempt->exit.signal,
+		names, count, marks);
+	for (size_t i = 0; i < count; i++) {
+		if (marks[i])
+			suspect(attempt, names[i], &units[i]->out,
+				arena_printf(&attempt->arena, "%.*s failed on it in run %lld",
+					STR_ARG(node->id), (long long)engine->row.id));
+	}
 }
 
 static void note_passed(struct attempt *attempt, const struct unit *dep)
@@ -83,6 +108,8 @@ static void note_passed(struct attempt *attempt, const struct unit *dep)
 void verdict_after_failure(struct attempt *attempt)
 {
 	each_input(attempt, note_failed);
+	if (!attempt->engine->options->no_suspect)
+		suspect_reused(attempt);
 }
 
 static bool parse_digest(const struct value *value, struct digest *out)

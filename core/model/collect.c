@@ -197,7 +197,8 @@ static void collect_include(
 }
 
 /* `until_TYPE: BODY` becomes the node {id: until, TYPE: BODY} behind all others of the body: its good end ends the loop. */
-static void add_until(struct load *load, const struct value *group, const struct value *nodes, struct scope *scope)
+static void add_until(struct load *load, const struct value *group, const struct value *nodes,
+	struct scope *scope)
 {
 	struct arena *arena = &load->workflow->arena;
 	str prefix = STR("until_");
@@ -218,13 +219,15 @@ static void add_until(struct load *load, const struct value *group, const struct
 		map->as.map.items = arena_array(arena, struct value_member, 4);
 		map->as.map.count = 4;
 		struct value_member *members = map->as.map.items;
-		members[0] = (struct value_member){STR("id"), m->line, m->col, value_string(STR("until"))};
+		members[0] = (struct value_member){
+			STR("id"), m->line, m->col, value_string(STR("until"))};
 		members[1] = (struct value_member){
 			str_slice(m->key, prefix.len, m->key.len), m->line, m->col, m->value};
 		members[2] = (struct value_member){STR("depends_on"), m->line, m->col, *deps};
-		members[3] = (struct value_member){STR("cache"), m->line, m->col, {.kind = VALUE_BOOL}};
-		*vec_push(&load->found) =
-			(struct found_node){.map = map, .scope = scope, .number = i + 1, .is_until = true};
+		members[3] =
+			(struct value_member){STR("cache"), m->line, m->col, {.kind = VALUE_BOOL}};
+		*vec_push(&load->found) = (struct found_node){
+			.map = map, .scope = scope, .number = i + 1, .is_until = true};
 	}
 }
 
@@ -283,6 +286,7 @@ void load_collect(struct load *load, const struct value *nodes, struct scope *sc
 		else if (is_named && value_get(map, STR("loop_group")))
 			collect_group(load, map, scope, include, i + 1);
 		else
-			*vec_push(&load->found) = (struct found_node){map, scope, include, i + 1, false};
+			*vec_push(&load->found) =
+				(struct found_node){map, scope, include, i + 1, false};
 	}
 }

@@ -125,8 +125,8 @@ static bool has_until_node(const struct value *value)
 
 static void take_loop_group(struct load *load, struct node *node, const struct value *value)
 {
-	static const str known[] = {
-		STR_INIT("nodes"), STR_INIT("max_iterations"), STR_INIT("until"), STR_INIT("returns")};
+	static const str known[] = {STR_INIT("nodes"), STR_INIT("max_iterations"),
+		STR_INIT("until"), STR_INIT("returns")};
 	struct loop_group *group = arena_new(&load->workflow->arena, struct loop_group);
 	*group = (struct loop_group){.until = STR(""), .last = NO_NODE};
 	node->group = group;
@@ -144,8 +144,9 @@ static void take_loop_group(struct load *load, struct node *node, const struct v
 	}
 	const struct value *max = value_get(value, STR("max_iterations"));
 	const struct value *until = value_get(value, STR("until"));
-	if (!max || max->kind != VALUE_NUMBER || !str_to_u64(max->as.text, &group->max_iterations) ||
-		!group->max_iterations || group->max_iterations > 1000000)
+	if (!max || max->kind != VALUE_NUMBER ||
+		!str_to_u64(max->as.text, &group->max_iterations) || !group->max_iterations ||
+		group->max_iterations > 1000000)
 		err_help(bad(load, max ? max : value, "E-LOOP",
 				 "`loop_group` needs `max_iterations`, a whole number from 1 on"),
 			"write `max_iterations: 10`; reaching it is a failure");

@@ -46,7 +46,8 @@ static void sort_unique(struct workflow *wf, uint32_t *list, uint32_t *count)
 	*count = kept;
 }
 
-static void add_dep(struct load *load, struct node *node, const struct value *value, struct node_list_builder *out)
+static void add_dep(struct load *load, struct node *node, const struct value *value,
+	struct node_list_builder *out)
 {
 	if (value->kind != VALUE_STRING) {
 		diags_error(load->diags, load_place(load, value), "E-FIELD-TYPE",
@@ -230,9 +231,10 @@ static void collect_refs(struct scan *scan, const struct value *value, unsigned 
 	struct ref ref;
 	struct workflow *wf = scan->load->workflow;
 	while (ref_next(value->as.text, &at, &ref)) {
-		const struct node *target = ref.kind == REF_OUTPUT || ref.kind == REF_STATE
-		                                    ? workflow_resolve(wf, scan->node->scope, ref.name)
-		                                    : NULL;
+		const struct node *target =
+			ref.kind == REF_OUTPUT || ref.kind == REF_STATE
+				? workflow_resolve(wf, scan->node->scope, ref.name)
+				: NULL;
 		if (target && target != scan->node && !ref.escaped &&
 			!load_is_direct(wf, target, scan->node) &&
 			workflow_is_upstream(wf, target, scan->node))
@@ -255,7 +257,8 @@ static void check_refs(struct load *load, struct node *node)
 	if (node->fan_out)
 		check_text(&scan, node->fan_out->items, "fan_out.items");
 	if (node->approval)
-		check_text(&scan, value_path(node->fields, STR("approval.message")), "approval.message");
+		check_text(&scan, value_path(node->fields, STR("approval.message")),
+			"approval.message");
 	if (node->control == CONTROL_CANCEL)
 		check_text(&scan, value_get(node->fields, STR("cancel")), "cancel");
 	check_text(&scan, node->child_input, "input");

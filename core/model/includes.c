@@ -17,7 +17,8 @@ static bool is_member(const struct workflow *wf, const struct include_alias *ali
 	return false;
 }
 
-static const struct include_alias *find_alias(const struct workflow *wf, const struct scope *scope, str name, struct buf *full)
+static const struct include_alias *find_alias(
+	const struct workflow *wf, const struct scope *scope, str name, struct buf *full)
 {
 	buf_clear(full);
 	buf_add(full, scope->prefix);
@@ -42,7 +43,8 @@ static void mark_consumed(struct load *load, const struct node *node, bool *cons
 }
 
 /* What in the include nothing else in it waits for. */
-static void add_sinks(struct load *load, const struct include_alias *alias, struct node_list_builder *out)
+static void add_sinks(
+	struct load *load, const struct include_alias *alias, struct node_list_builder *out)
 {
 	struct workflow *wf = load->workflow;
 	bool *consumed = mem_zalloc(wf->node_count + 1);
@@ -58,7 +60,8 @@ static void add_sinks(struct load *load, const struct include_alias *alias, stru
 	free(consumed);
 }
 
-bool load_depend_on(struct load *load, const struct scope *scope, str name, struct node_list_builder *out)
+bool load_depend_on(
+	struct load *load, const struct scope *scope, str name, struct node_list_builder *out)
 {
 	struct workflow *wf = load->workflow;
 	struct buf full = {0};
@@ -68,7 +71,8 @@ bool load_depend_on(struct load *load, const struct scope *scope, str name, stru
 		buf_add(&full, scope->prefix);
 		buf_add(&full, name);
 		const struct node *node = map_get(&wf->by_id, buf_str(&full));
-		const struct include_alias *alias = node ? NULL : find_alias(wf, scope, name, &full);
+		const struct include_alias *alias =
+			node ? NULL : find_alias(wf, scope, name, &full);
 		if (node)
 			*vec_push(&out->list) = node->index;
 		if (alias)
@@ -79,7 +83,8 @@ bool load_depend_on(struct load *load, const struct scope *scope, str name, stru
 	return found;
 }
 
-static void add_named(struct load *load, const struct value *fields, const struct scope *scope, struct node_list_builder *out)
+static void add_named(struct load *load, const struct value *fields, const struct scope *scope,
+	struct node_list_builder *out)
 {
 	const struct value *value = value_get(fields, STR("depends_on"));
 	bool is_list = value && value->kind == VALUE_LIST;
@@ -88,11 +93,13 @@ static void add_named(struct load *load, const struct value *fields, const struc
 		const struct value *item = is_list ? &value->as.list.items[i] : value;
 		if (item->kind != VALUE_STRING)
 			diags_error(load->diags, load_place(load, item), "E-FIELD-TYPE",
-				"an item of `depends_on` is %s, not an id", value_kind_name(item->kind));
+				"an item of `depends_on` is %s, not an id",
+				value_kind_name(item->kind));
 		else if (!load_depend_on(load, scope, item->as.text, out))
 			load_suggest_node(load,
 				diags_error(load->diags, load_place(load, item), "E-DEP-UNKNOWN",
-					"an include depends on `%.*s`, which does not exist", STR_ARG(item->as.text)),
+					"an include depends on `%.*s`, which does not exist",
+					STR_ARG(item->as.text)),
 				item->as.text);
 	}
 }
@@ -106,12 +113,13 @@ static void add_gate(struct load *load, struct node *node, const struct include_
 	struct gate *gate = arena_new(&load->workflow->arena, struct gate);
 	const char *file = load->file;
 	load->file = alias->outer->file;
-	const struct when *when = text->kind == VALUE_STRING ? when_parse(&load->workflow->arena, text->as.text,
-									load_place(load, text), &err)
-							     : NULL;
+	const struct when *when = text->kind == VALUE_STRING
+	                                  ? when_parse(&load->workflow->arena, text->as.text,
+						    load_place(load, text), &err)
+	                                  : NULL;
 	if (text->kind != VALUE_STRING)
-		diags_error(load->diags, load_place(load, text), "E-FIELD-TYPE", "`when` is %s, not a string",
-			value_kind_name(text->kind));
+		diags_error(load->diags, load_place(load, text), "E-FIELD-TYPE",
+			"`when` is %s, not a string", value_kind_name(text->kind));
 	else if (!when)
 		diags_take(load->diags, &err);
 	load->file = file;
@@ -123,7 +131,8 @@ static void add_gate(struct load *load, struct node *node, const struct include_
 static void take_rule(struct node *node, const struct include_alias *alias)
 {
 	const struct value *rule = value_get(alias->fields, STR("trigger_rule"));
-	for (int r = RULE_ALL_SUCCESS; rule && rule->kind == VALUE_STRING && r <= RULE_ALL_DONE; r++) {
+	for (int r = RULE_ALL_SUCCESS; rule && rule->kind == VALUE_STRING && r <= RULE_ALL_DONE;
+		r++) {
 		if (str_is(rule->as.text, trigger_rule_name((enum trigger_rule)r)))
 			node->rule = (enum trigger_rule)r;
 	}
@@ -135,12 +144,14 @@ void load_inherit(struct load *load, struct node *node, struct node_list_builder
 	/* An entry of the body of a loop_group waits for what the group waits for. */
 	if (node->scope->is_transparent && !node->include) {
 		uint32_t holder = node->scope->holder;
-		const struct node *group = holder < load->workflow->node_count ? &load->workflow->nodes[holder] : NULL;
+		const struct node *group =
+			holder < load->workflow->node_count ? &load->workflow->nodes[holder] : NULL;
 		if (group)
 			add_named(load, group->fields, group->scope, out);
 		return;
 	}
-	for (const struct include_alias *alias = node->include; alias; alias = alias->outer_include) {
+	for (const struct include_alias *alias = node->include; alias;
+		alias = alias->outer_include) {
 		load->file = alias->outer->file;
 		size_t before = out->list.len;
 		add_named(load, alias->fields, alias->outer, out);
@@ -159,7 +170,8 @@ void load_includes(struct load *load)
 		struct include_alias *alias = load->includes.ptr[i];
 		struct node_list_builder sinks = {0};
 		if (alias->returns_name.len) {
-			const struct node *node = workflow_resolve(wf, alias->scope, alias->returns_name);
+			const struct node *node =
+				workflow_resolve(wf, alias->scope, alias->returns_name);
 			alias->returns = node ? node->index : NO_NODE;
 			if (!node)
 				diags_error(load->diags, alias->at, "E-REF-UNKNOWN",
@@ -185,24 +197,28 @@ static void find_last(struct load *load, struct node *node)
 {
 	struct workflow *wf = load->workflow;
 	struct loop_group *group = node->group;
-	const struct value *returns = value_path(value_get(node->fields, STR("loop_group")), STR("returns"));
+	const struct value *returns =
+		value_path(value_get(node->fields, STR("loop_group")), STR("returns"));
 	for (uint32_t m = 0; m < group->member_count; m++) {
 		const struct node *member = &wf->nodes[group->members[m]];
 		bool is_consumed = member->is_until;
 		for (uint32_t c = 0; c < member->consumer_count; c++)
-			is_consumed = is_consumed || is_in_body(&wf->nodes[member->consumers[c]], node);
+			is_consumed =
+				is_consumed || is_in_body(&wf->nodes[member->consumers[c]], node);
 		if (!is_consumed)
 			group->last = member->index;
 	}
 	if (!returns || returns->kind != VALUE_STRING)
 		return;
-	const struct scope *scope = group->member_count ? wf->nodes[group->members[0]].scope : node->scope;
+	const struct scope *scope =
+		group->member_count ? wf->nodes[group->members[0]].scope : node->scope;
 	const struct node *named = workflow_resolve(wf, scope, returns->as.text);
 	if (named && named->scope->holder == node->index)
 		group->last = named->index;
 	else
 		diags_error(load->diags, load_place(load, returns), "E-REF-UNKNOWN",
-			"`returns` names `%.*s`, which is not in the loop", STR_ARG(returns->as.text));
+			"`returns` names `%.*s`, which is not in the loop",
+			STR_ARG(returns->as.text));
 }
 
 void load_groups(struct load *load)

@@ -9,7 +9,7 @@ struct found_node {
 	const struct value *map;
 	const struct scope *scope;
 	struct include_alias *include; /* the innermost include that it came with, or NULL */
-	size_t number; /* in its list, from 1 */
+	size_t number;                 /* in its list, from 1 */
 	bool is_until;
 };
 
@@ -17,7 +17,7 @@ struct file_defaults; /* workflow.c */
 
 struct load {
 	struct workflow *workflow;
-	const char *file; /* the one being read: what places name */
+	const char *file;                     /* the one being read: what places name */
 	const struct file_defaults *defaults; /* of every file that was read */
 	struct include_alias *include;        /* the one whose file is being read, or NULL */
 	VEC(struct found_node) found;
@@ -105,7 +105,8 @@ void load_includes(struct load *load); /* before edges: which node each include 
 struct node_list_builder {
 	VEC(uint32_t) list;
 };
-bool load_depend_on(struct load *load, const struct scope *scope, str name, struct node_list_builder *out);
+bool load_depend_on(
+	struct load *load, const struct scope *scope, str name, struct node_list_builder *out);
 /* The dependencies, conditions and rule that an entry of an include inherits. */
 void load_inherit(struct load *load, struct node *node, struct node_list_builder *out);
 

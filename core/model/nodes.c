@@ -244,8 +244,8 @@ static enum control control_of(str type)
 	static const struct {
 		const char *name;
 		enum control control;
-	} table[] = {{"approval", CONTROL_APPROVAL}, {"cancel", CONTROL_CANCEL}, {"workflow", CONTROL_WORKFLOW},
-		{"loop_group", CONTROL_LOOP_GROUP}};
+	} table[] = {{"approval", CONTROL_APPROVAL}, {"cancel", CONTROL_CANCEL},
+		{"workflow", CONTROL_WORKFLOW}, {"loop_group", CONTROL_LOOP_GROUP}};
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		if (str_is(type, table[i].name))
 			return table[i].control;

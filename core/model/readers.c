@@ -9,8 +9,7 @@ struct place load_place(const struct load *load, const struct value *value)
 
 struct place load_key_place(const struct load *load, const struct value_member *member)
 {
-	return (struct place){
-		load->file, member->line, member->col, (uint32_t)member->key.len};
+	return (struct place){load->file, member->line, member->col, (uint32_t)member->key.len};
 }
 
 struct err *load_wrong_kind(

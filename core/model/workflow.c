@@ -312,7 +312,8 @@ static void note_type(void *arg, str keyword)
 	map_put(&load->type_names, arena_str(&load->workflow->arena, keyword), load);
 }
 
-const struct value *load_top(struct load *load, const struct value *root, struct scope *scope, str *returns)
+const struct value *load_top(
+	struct load *load, const struct value *root, struct scope *scope, str *returns)
 {
 	struct workflow *wf = load->workflow;
 	struct top top = {.load = load, .scope = scope, .name = STR(""), .returns = STR("")};
@@ -435,7 +436,8 @@ const struct node *workflow_resolve(const struct workflow *wf, const struct scop
 			id = buf_str(&full);
 		}
 		node = map_get(&wf->by_id, id);
-		const struct include_alias *alias = node || !wf->aliases.len ? NULL : map_get(&wf->aliases, id);
+		const struct include_alias *alias =
+			node || !wf->aliases.len ? NULL : map_get(&wf->aliases, id);
 		if (alias && alias->returns != NO_NODE)
 			node = &wf->nodes[alias->returns];
 		if (node || alias)

@@ -55,7 +55,7 @@ struct input_spec {
 struct scope {
 	const struct scope *outer; /* NULL: the workflow itself */
 	const char *file;
-	str source; /* its text */
+	str source;               /* its text */
 	const struct value *root; /* the file's mapping: its `defaults` */
 	str prefix;               /* of ids: "build__", or empty */
 	bool is_transparent; /* names that it does not have are looked for in `outer` (loop_group) */
@@ -79,7 +79,7 @@ struct gate {
 /* What the id of an include stands for. */
 struct include_alias {
 	struct include_alias *outer_include; /* the include in whose file it stands, or NULL */
-	str id; /* with the prefix of the scope in which it stands */
+	str id;                              /* with the prefix of the scope in which it stands */
 	struct place at;
 	const struct value *fields; /* the mapping of the include node */
 	const struct scope *outer;
@@ -122,7 +122,7 @@ struct loop_group {
 	uint32_t
 		last; /* whose output is the group's: `returns`, else the last member that nothing consumes */
 	uint64_t max_iterations;
-	str until;      /* text to be found in the last output; empty: none */
+	str until; /* text to be found in the last output; empty: none */
 };
 
 enum fan_join { JOIN_ALL_SUCCESS, JOIN_ALL_DONE };
@@ -211,11 +211,12 @@ struct workflow {
 	const struct value *root;
 	str name;
 	str description;
-	struct node *nodes; /* those of includes and of bodies of loop_groups too, each behind what holds it */
+	struct node *
+		nodes; /* those of includes and of bodies of loop_groups too, each behind what holds it */
 	uint32_t node_count;
 	uint32_t *order; /* a topological order of indices: dependencies first, else file order */
 	struct reach reach;
-	struct map by_id; /* id -> struct node * */
+	struct map by_id;   /* id -> struct node * */
 	struct map aliases; /* id of an include -> struct include_alias * */
 	struct scope scope; /* of the file itself */
 	uint32_t top_count; /* how many nodes are in no loop_group */

@@ -409,7 +409,8 @@ static void finish(struct world_proc *child)
 	int status = SIGKILL; /* what it had, where it was given up */
 	struct rusage usage = {0};
 	/* The pidfd speaks a moment before wait4 does: without waiting, one child in a thousand seemed to be killed. */
-	while (wait4(child->pid, &status, child->exited ? 0 : WNOHANG, &usage) < 0 && errno == EINTR)
+	while (wait4(child->pid, &status, child->exited ? 0 : WNOHANG, &usage) < 0 &&
+		errno == EINTR)
 		;
 	struct world_exit exit = {
 		.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,

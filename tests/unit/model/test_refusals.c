@@ -256,9 +256,11 @@ static const struct refusal ids_and_types[] = {
 		"4:5 E-TYPE-MISSING node `a` is of type `loop`, which no plugin provides\n"
 		"  install a plugin pawl_loop.so (see `pawl types`), or write the step as `bash:` or `script:`\n"},
 	{NODES "  - id: a\n"
-	       "    approval: {message: x}\n",
-		"4:5 E-NOT-YET `approval` is not in this version\n"
-		"  see CHANGELOG.md for what this version runs\n"},
+	       "    approval: {massage: x}\n",
+		"4:15 E-APPROVAL `approval` has no `message`\n"
+		"  say what is to be approved: `message: Ship $build.output?`\n"
+		"4:16 E-FIELD-UNKNOWN `approval` has no field `massage`\n"
+		"  did you mean `message`?\n"},
 	{NODES "  - id: a\n"
 	       "    broken: x\n"
 	       "  - id: b\n"
@@ -285,8 +287,8 @@ static const struct refusal ids_and_types[] = {
 	{NODES "  - id: a\n"
 	       "    bash: x\n"
 	       "    fan_out: {}\n",
-		"5:5 E-NOT-YET `fan_out` is not in this version\n"
-		"  see CHANGELOG.md for what this version runs\n"},
+		"5:14 E-FAN-OUT `items` is neither one reference nor a list\n"
+		"  write `items: $list.output` or `items: [a, b]`\n"},
 };
 
 static const struct refusal plain_fields[] = {
