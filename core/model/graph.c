@@ -149,12 +149,7 @@ static void check_ref(
 	if (ref->escaped || ref->kind == REF_VARIABLE || ref->kind == REF_LOOP_PREV)
 		return;
 	if (ref->kind == REF_INPUT) {
-		const struct scope *scope = scan->node->scope;
-		for (size_t i = 0; i < scope->inputs.len; i++) {
-			if (str_eq(scope->inputs.ptr[i].name, ref->name))
-				return;
-		}
-		if (scan->node->fan_out && str_eq(scan->node->fan_out->as, ref->name))
+		if (workflow_has_input(scan->node, ref->name))
 			return;
 		err_help(
 			diags_error(load->diags, ref_place(load, ref, value), "E-REF-INPUT",

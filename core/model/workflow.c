@@ -446,3 +446,15 @@ const struct node *workflow_resolve(const struct workflow *wf, const struct scop
 	buf_finish(&full);
 	return node;
 }
+
+bool workflow_has_input(const struct node *node, str name)
+{
+	const struct scope *file = node->scope;
+	while (file->is_transparent)
+		file = file->outer;
+	for (size_t i = 0; i < file->inputs.len; i++) {
+		if (str_eq(file->inputs.ptr[i].name, name))
+			return true;
+	}
+	return node->fan_out && str_eq(node->fan_out->as, name);
+}

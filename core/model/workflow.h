@@ -263,6 +263,9 @@ const struct node *workflow_resolve(
 bool workflow_is_upstream(
 	const struct workflow *workflow, const struct node *above, const struct node *node);
 
+/* Whether $INPUTS.name means something in the texts of the node: an input of its file, or the item of its fan_out. */
+bool workflow_has_input(const struct node *node, str name);
+
 const char *trigger_rule_name(enum trigger_rule rule);
 
 /* "30s", "5m", "2h", "1d", "500ms", a number of milliseconds; false where it is neither. */

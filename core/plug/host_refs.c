@@ -23,7 +23,7 @@ str host_nearest_node(const struct pawl_node *node, str wanted)
 bool host_names_nobody(const struct pawl_node *node, const struct ref *ref)
 {
 	bool is_of_node = ref->kind == REF_OUTPUT || ref->kind == REF_STATE;
-	return is_of_node && !ref->escaped && !workflow_find(node->init.workflow, ref->name);
+	return is_of_node && !ref->escaped && !workflow_resolve(node->init.workflow, node->init.node->scope, ref->name);
 }
 
 void host_warn_nobody(struct pawl_node *node, const struct ref *ref, struct place at)
@@ -36,12 +36,10 @@ void host_warn_nobody(struct pawl_node *node, const struct ref *ref, struct plac
 		err_help(warning, "did you mean `%.*s`?", STR_ARG(near));
 }
 
-static bool check_input(const struct workflow *wf, const struct ref *ref, struct err *err)
+static bool check_input(const struct node *node, const struct ref *ref, struct err *err)
 {
-	for (size_t i = 0; i < wf->inputs.len; i++) {
-		if (str_eq(wf->inputs.ptr[i].name, ref->name))
-			return true;
-	}
+	if (workflow_has_input(node, ref->name))
+		return true;
 	err_set(err, "E-REF-INPUT", "$INPUTS.%.*s: the workflow declares no such input",
 		STR_ARG(ref->name));
 	return err_help(err, "declare it: `inputs: {%.*s: {type: string}}`", STR_ARG(ref->name));
@@ -54,8 +52,8 @@ bool host_check_ref(const struct pawl_node *node, const struct ref *ref, struct 
 	if (ref->escaped || ref->kind == REF_VARIABLE || ref->kind == REF_LOOP_PREV)
 		return true;
 	if (ref->kind == REF_INPUT)
-		return check_input(wf, ref, err);
-	const struct node *target = workflow_find(wf, ref->name);
+		return check_input(own, ref, err);
+	const struct node *target = workflow_resolve(wf, own->scope, ref->name);
 	if (!target || workflow_is_upstream(wf, target, own))
 		return true;
 	const char *what = ref->kind == REF_STATE ? "state" : "output";
@@ -77,7 +75,7 @@ bool host_check_ref(const struct pawl_node *node, const struct ref *ref, struct 
 
 static void check_text(struct pawl_node *node, const struct value *value)
 {
-	struct place at = value_place(value, node->init.workflow->file);
+	struct place at = value_place(value, node->init.node->scope->file);
 	struct ref ref;
 	size_t offset = 0;
 	while (ref_next(value->as.text, &offset, &ref)) {
