@@ -52,13 +52,13 @@ bool policy_key(
 }
 
 /* One line, of a length to read. */
-static void take_reason(struct call *call, str text)
+static void add_line(struct buf *out, str text)
 {
 	struct buf visible = {0};
 	buf_add_visible(&visible, str_slice(str_trim(text), 0, REASON_BYTES));
 	for (size_t i = 0; i < visible.len; i++) {
 		char c = visible.ptr[i];
-		buf_add_char(&call->reason, c == '\n' || c == '\t' ? ' ' : c);
+		buf_add_char(out, c == '\n' || c == '\t' ? ' ' : c);
 	}
 	buf_finish(&visible);
 }
@@ -79,7 +79,7 @@ static int on_reuse(lua_State *lua)
 		return luaL_error(lua, "the reason that reuse() gave is a %s, not a string",
 			luaL_typename(lua, -1));
 	call->refuses = true;
-	take_reason(call, lua_isnil(lua, -1) ? STR("") : lua_str(lua, -1));
+	add_line(&call->reason, lua_isnil(lua, -1) ? STR("") : lua_str(lua, -1));
 	return 0;
 }
 
@@ -93,8 +93,9 @@ bool policy_reuse(struct policy *policy, const struct policy_node *node,
 	if (!policy->has[POLICY_REUSE])
 		return true;
 	if (!call_rule(&call, on_reuse, &err)) {
-		text = arena_printf(arena, "its policy can't tell: %s (%s:%u)", err.message,
-			policy->file, err.at.line);
+		add_line(&call.reason, str_of(err.message));
+		text = arena_printf(arena, "its policy can't tell: %s (%s:%u)",
+			buf_cstr(&call.reason), policy->file, err.at.line);
 	} else if (call.refuses) {
 		str reason =
 			call.reason.len ? buf_str(&call.reason) : STR("its policy refuses reuse");

@@ -9,13 +9,6 @@
 #define LOG_LINES 20
 #define LOG_BYTES 400
 
-static str check_str(lua_State *lua, int index)
-{
-	size_t len = 0;
-	const char *ptr = luaL_checklstring(lua, index, &len);
-	return str_make(ptr, len);
-}
-
 /* The policy, of which a rule or a test runs. */
 static struct policy *check_rule(lua_State *lua, const char *name)
 {
@@ -83,7 +76,7 @@ static int on_digest(lua_State *lua)
 {
 	struct policy *policy = check_rule(lua, "pawl.digest");
 	struct sandbox *sandbox = &policy->sandbox;
-	str path = check_str(lua, 1);
+	str path = lua_check_str(lua, 1);
 	struct digest digest;
 	if (policy->testing) {
 		if (!fake_digest(lua, policy, path, &digest))
@@ -143,7 +136,7 @@ static int fake_glob(lua_State *lua, const struct policy *policy, str pattern)
 static int on_glob(lua_State *lua)
 {
 	struct policy *policy = check_rule(lua, "pawl.glob");
-	str pattern = check_str(lua, 1);
+	str pattern = lua_check_str(lua, 1);
 	struct fs_list *list = &policy->sandbox.list;
 	struct err err = {0};
 	if (policy->testing)
@@ -168,7 +161,7 @@ static int on_glob(lua_State *lua)
 static int on_env(lua_State *lua)
 {
 	struct policy *policy = check_rule(lua, "pawl.env");
-	str name = check_str(lua, 1);
+	str name = lua_check_str(lua, 1);
 	lua_rawgeti(lua, LUA_REGISTRYINDEX, policy->declared);
 	lua_pushvalue(lua, 1);
 	if (lua_rawget(lua, -2) == LUA_TNIL)
@@ -241,7 +234,7 @@ static int on_decode(lua_State *lua)
 {
 	struct sandbox *sandbox = sandbox_of(lua);
 	struct err err = {0};
-	str text = check_str(lua, 1);
+	str text = lua_check_str(lua, 1);
 	/* A value of the tree is some 60 bytes for every two of text. */
 	sandbox_charge(lua, 1 + text.len / 2);
 	const struct value *value = json_parse(&sandbox->scratch, text, &err);

@@ -64,12 +64,18 @@ int64_t sandbox_cpu_ns(void);
 /* Refuses new and unknown globals from now on; called after the file was loaded. */
 void sandbox_seal(lua_State *lua);
 
+/* Puts a table with the named functions in the place of the library on top of the stack. */
+void sandbox_keep(lua_State *lua, const char *const *names);
+
 /* policy_tables.c: table.*, pairs, setmetatable, ... of the sandbox. */
 extern const luaL_Reg tables_base[];
 extern const luaL_Reg tables_table[];
 
-/* policy_pattern.c: find, match, gmatch, gsub, rep. */
+/* policy_pattern.c: find, match, gmatch, gsub. */
 extern const luaL_Reg pattern_string[];
+
+/* policy_string.c: pushes the table `string`. */
+void string_open(lua_State *lua);
 
 struct policy {
 	struct policies *policies;
@@ -134,6 +140,14 @@ static inline str lua_str(lua_State *lua, int index)
 {
 	size_t len = 0;
 	const char *ptr = lua_tolstring(lua, index, &len);
+	return str_make(ptr, len);
+}
+
+/* A string argument, or an error about it. */
+static inline str lua_check_str(lua_State *lua, int index)
+{
+	size_t len = 0;
+	const char *ptr = luaL_checklstring(lua, index, &len);
 	return str_make(ptr, len);
 }
 

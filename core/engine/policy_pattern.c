@@ -1,4 +1,4 @@
-/* policy_pattern: string.find, match, gmatch, gsub and rep, with the patterns of Lua 5.4 and the answers of its own library,
+/* policy_pattern: string.find, match, gmatch and gsub, with the patterns of Lua 5.4 and the answers of its own library,
  * except that every step of a match is paid for: a pattern that would try for hours ("a*a*a*a*b") runs out of the
  * rule's budget instead, and a cheap one may read all of a long output. */
 #include "engine/policy_internal.h"
@@ -347,13 +347,6 @@ static const char *search(
 	return NULL;
 }
 
-static str check_str(lua_State *lua, int index)
-{
-	size_t len = 0;
-	const char *ptr = luaL_checklstring(lua, index, &len);
-	return str_make(ptr, len);
-}
-
 /* The optional 1-based start at `index` as an offset; len + 1 where it is behind the end. */
 static size_t start_of(lua_State *lua, int index, size_t len)
 {
@@ -378,8 +371,8 @@ static int find_plain(lua_State *lua, str text, str needle, size_t from)
 
 static int find_or_match(lua_State *lua, bool find)
 {
-	str text = check_str(lua, 1);
-	str pattern = check_str(lua, 2);
+	str text = lua_check_str(lua, 1);
+	str pattern = lua_check_str(lua, 2);
 	size_t from = start_of(lua, 3, text.len);
 	int count = 0;
 	if (from > text.len) {
@@ -448,8 +441,8 @@ static int gmatch_next(lua_State *lua)
 
 static int on_gmatch(lua_State *lua)
 {
-	str text = check_str(lua, 1);
-	check_str(lua, 2);
+	str text = lua_check_str(lua, 1);
+	lua_check_str(lua, 2);
 	size_t from = start_of(lua, 3, text.len);
 	lua_settop(lua, 2);
 	lua_pushinteger(lua, (lua_Integer)from);
@@ -512,8 +505,8 @@ static void add_replacement(struct matcher *m, luaL_Buffer *out, const char *s, 
 
 static int on_gsub(lua_State *lua)
 {
-	str text = check_str(lua, 1);
-	str pattern = check_str(lua, 2);
+	str text = lua_check_str(lua, 1);
+	str pattern = lua_check_str(lua, 2);
 	int type = lua_type(lua, 3);
 	bool anchored = pattern.len && pattern.ptr[0] == '^';
 	lua_Integer max = luaL_optinteger(lua, 4, (lua_Integer)text.len + 1);
@@ -551,36 +544,10 @@ static int on_gsub(lua_State *lua)
 	return 2;
 }
 
-static int on_rep(lua_State *lua)
-{
-	str text = check_str(lua, 1);
-	lua_Integer count = luaL_checkinteger(lua, 2);
-	size_t separator_len = 0;
-	const char *separator = luaL_optlstring(lua, 3, "", &separator_len);
-	size_t each = text.len + separator_len;
-	if (count <= 0 || !each) {
-		lua_pushliteral(lua, "");
-		return 1;
-	}
-	if ((uint64_t)count > SANDBOX_BLOCK / each)
-		return luaL_error(lua, "string.rep: the result would be longer than 2 MiB");
-	sandbox_charge(lua, (uint64_t)count / 8);
-	luaL_Buffer out;
-	luaL_buffinitsize(lua, &out, (size_t)count * each);
-	for (lua_Integer i = 0; i < count; i++) {
-		luaL_addlstring(&out, text.ptr, text.len);
-		if (i + 1 < count)
-			luaL_addlstring(&out, separator, separator_len);
-	}
-	luaL_pushresult(&out);
-	return 1;
-}
-
 const luaL_Reg pattern_string[] = {
 	{"find", on_find},
 	{"match", on_match},
 	{"gmatch", on_gmatch},
 	{"gsub", on_gsub},
-	{"rep", on_rep},
 	{NULL, NULL},
 };

@@ -191,8 +191,7 @@ bool sandbox_call(
 	return status == LUA_OK;
 }
 
-/* Copies the named functions of the library on top of the stack into a new table, and pops the library. */
-static void keep(lua_State *lua, const char *const *names)
+void sandbox_keep(lua_State *lua, const char *const *names)
 {
 	lua_newtable(lua);
 	for (size_t i = 0; names[i]; i++) {
@@ -200,22 +199,6 @@ static void keep(lua_State *lua, const char *const *names)
 		lua_setfield(lua, -2, names[i]);
 	}
 	lua_remove(lua, -2);
-}
-
-static void open_string(lua_State *lua)
-{
-	static const char *const names[] = {
-		"byte", "char", "format", "len", "lower", "reverse", "sub", "upper", NULL};
-	luaL_requiref(lua, "string", luaopen_string, 0);
-	keep(lua, names);
-	luaL_setfuncs(lua, pattern_string, 0);
-	lua_pushliteral(lua, "");
-	lua_getmetatable(lua, -1);
-	lua_pushvalue(lua, -3);
-	lua_setfield(lua, -2, "__index");
-	lua_pushboolean(lua, 0);
-	lua_setfield(lua, -2, "__metatable");
-	lua_pop(lua, 2);
 }
 
 static void open_numbers(lua_State *lua)
@@ -226,10 +209,10 @@ static void open_numbers(lua_State *lua)
 	static const char *const utf8[] = {
 		"char", "charpattern", "codepoint", "codes", "len", "offset", NULL};
 	luaL_requiref(lua, "math", luaopen_math, 0);
-	keep(lua, math);
+	sandbox_keep(lua, math);
 	lua_setfield(lua, -2, "math");
 	luaL_requiref(lua, "utf8", luaopen_utf8, 0);
-	keep(lua, utf8);
+	sandbox_keep(lua, utf8);
 	lua_setfield(lua, -2, "utf8");
 }
 
@@ -238,9 +221,9 @@ static int open_all(lua_State *lua)
 	static const char *const base[] = {"assert", "error", "ipairs", "next", "pcall", "rawequal",
 		"rawget", "rawlen", "rawset", "select", "tonumber", "type", NULL};
 	luaL_requiref(lua, "_G", luaopen_base, 0);
-	keep(lua, base);
+	sandbox_keep(lua, base);
 	luaL_setfuncs(lua, tables_base, 0);
-	open_string(lua);
+	string_open(lua);
 	lua_setfield(lua, -2, "string");
 	lua_newtable(lua);
 	luaL_setfuncs(lua, tables_table, 0);

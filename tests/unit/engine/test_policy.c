@@ -375,6 +375,7 @@ static void test_reuse_and_its_sentence(void **state)
 		{"return false", "its policy refuses reuse (p.lua:2)"},
 		{"return false, ''", "its policy refuses reuse (p.lua:2)"},
 		{"return false, ' two\\n\\27[31mlines\\t'", "two ^[[31mlines (p.lua:2)"},
+		{"error('two\\nlines')", "its policy can't tell: two lines (p.lua:2)"},
 		{"return 'yes'",
 			"its policy can't tell: reuse() gave a string; it gives nil, true, or "
 			"false and a reason (p.lua:2)"},

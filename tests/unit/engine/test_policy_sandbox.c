@@ -106,6 +106,14 @@ static void test_what_is_there(void **state)
 			"3.1|x|7|\"q\" (p.lua:2)"},
 		{"return false, '10' + 5 .. '' .. math.floor(2.7) .. utf8.len('\\u{e9}')",
 			"1521 (p.lua:2)"},
+		{"return false, ('%s %5s %-6s|%%p'):format({}, error, node)",
+			"table function table |%p (p.lua:2)"},
+		{"local t = setmetatable({}, { __tostring = function() return 'own' end }) return false, "
+		 "('%s'):format(t)",
+			"own (p.lua:2)"},
+		{"return ('%p'):format({})", "there is no %p in a policy"},
+		{"return ('%d %-10p'):format(1, 'x')", "there is no %p in a policy"},
+		{"return ('%'):format(1)", "invalid conversion '%' to 'format'"},
 		{"return false, tostring(pcall(error, 'x'))", "false (p.lua:2)"},
 	};
 	CHECK(state, cases);
@@ -222,7 +230,7 @@ static void test_memory(void **state)
 		{"return ('x'):rep(1 << 40)", "the result would be longer than 2 MiB"},
 		{"return ('x'):rep(1 << 62, ('y'):rep(8))",
 			"the result would be longer than 2 MiB"},
-		{"return ('%99d'):rep(20000):format(1)", "bad argument #2 to 'format'"},
+		{"return ('%99d'):rep(20000):format(1)", "bad argument #3 to 'string.format'"},
 		{"local s = ('x'):rep(1 << 20) while true do local t = s .. 'y' end",
 			"ran out of its budget of 256 MiB of allocations (p.lua:2)"},
 		{"local s = ('x'):rep(1 << 20) while true do pcall(function() return s .. 'y' end) end",
@@ -356,6 +364,58 @@ static void test_files_are_apart_and_survive(void **state)
 	arena_finish(&arena);
 }
 
+/* With less and less memory: each call gives the right answer or says that there was too little, and the next one with all
+ * of it is right again. */
+static void test_memory_may_end_anywhere(void **state)
+{
+	static const char rule[] =
+		"local function shout(s) return (s:gsub('%a+', function(w) return w:upper() end)) end\n"
+		"local policy = { api = 1, env = { 'REGION' } }\n"
+		"function policy.reuse(node, result)\n"
+		"  local t = { node.id, pawl.env('REGION'), #pawl.glob('*'), pawl.digest('p.lua'):sub(1, 0) }\n"
+		"  for k, v in pairs(node.fields) do t[#t + 1] = k end\n"
+		"  for w in result.output:gmatch('%S+') do t[#t + 1] = w:rep(3, '-') end\n"
+		"  for i, v in ipairs(t) do t[i] = tostring(v) end\n"
+		"  table.sort(t)\n"
+		"  local copy = pawl.json.decode(pawl.json.encode(t))\n"
+		"  local m = setmetatable({}, { __index = function(_, k) return copy[k] end })\n"
+		"  local ok, message = pcall(error, { m })\n"
+		"  return false, shout(table.concat({ table.unpack(copy) }, ',')) .. ('%d'):format(#message)\n"
+		"end\n"
+		"return policy\n";
+	struct room *room = *state;
+	struct arena arena = {0};
+	struct policies *policies = help_policies(room);
+	struct policy *policy = help_load(room, policies, rule);
+	struct policy_node node = help_node;
+	const struct policy_result result = {.run = 1};
+	str right;
+	str sentence;
+	size_t failures = 0;
+	node.fields = help_yaml(&arena, "tags: [a, b]\nx-y: {z: [1, 2, 3]}");
+	policy_reuse(policy, &node, &result, &arena, &right);
+	assert_string_equal(right.ptr, ",1,EU-1,FETCH,TAGS,X-Y1 (p.lua:12)");
+	for (size_t left = 0;; left += 16) {
+		lua_gc(policy->sandbox.lua, LUA_GCCOLLECT);
+		size_t taken = SANDBOX_MEMORY - policy->sandbox.memory - left;
+		policy->sandbox.memory += taken;
+		bool stopped = false;
+		policy_reuse(policy, &node, &result, &arena, &sentence);
+		policy->sandbox.memory -= taken;
+		stopped = !str_eq(sentence, right);
+		if (stopped && !strstr(sentence.ptr, "needs more than its 8 MiB of memory (p.lua:"))
+			fail_msg("%zu bytes: %s", left, sentence.ptr);
+		failures += stopped;
+		policy_reuse(policy, &node, &result, &arena, &sentence);
+		assert_string_equal(sentence.ptr, right.ptr);
+		if (!stopped)
+			break;
+	}
+	assert_true(failures > 50);
+	policies_destroy(policies);
+	arena_finish(&arena);
+}
+
 /* The name of a file that Lua shortens in its messages is whole in ours. */
 static void test_long_names(void **state)
 {
@@ -389,6 +449,7 @@ int main(void)
 		room_test(test_deep_text),
 		room_test(test_bytecode_is_refused),
 		room_test(test_files_are_apart_and_survive),
+		room_test(test_memory_may_end_anywhere),
 		room_test(test_long_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
