@@ -1,6 +1,7 @@
 /* cmd_diff: what differs between two runs, from what was stored of them and nothing else: states and times of their nodes,
  * the parts of their keys, the facts of their traces, the files that they left, and their outputs. */
 #include "cli/cli.h"
+#include "cli/compare.h"
 #include "cli/rows.h"
 #include "cli/textdiff.h"
 #include "data/json.h"
@@ -16,10 +17,7 @@ struct side {
 	struct result_row result;
 	bool is_there;
 	bool has_result;
-	bool has_output;
-	bool has_manifest;
-	struct digest output;
-	struct digest manifest;
+	struct left_behind left;
 };
 
 struct differ {
@@ -43,8 +41,9 @@ static void load_side(struct differ *d, struct side *side, const struct node_row
 	if (row->result)
 		results_get(d->store, &d->cli->arena, row->result, &side->result, &side->has_result,
 			NULL);
-	side->has_output = rows_output(row, &side->output);
-	side->has_manifest = rows_manifest(d->cli, d->store, row, &side->manifest);
+	side->left.has_output = rows_output(row, &side->left.output);
+	side->left.output_size = (uint64_t)row->output_size;
+	side->left.has_manifest = rows_manifest(d->cli, d->store, row, &side->left.manifest);
 }
 
 static const struct node_row *find(const struct node_list *list, str node)
@@ -64,16 +63,6 @@ static uint64_t duration(const struct node_row *row)
 }
 
 /* ---- the key ---- */
-
-/* Names come from the world: no control sequence of theirs reaches the terminal. */
-static const char *visible(struct differ *d, str text)
-{
-	struct buf shown = {0};
-	buf_add_visible(&shown, text);
-	const char *kept = arena_str(&d->cli->arena, buf_str(&shown)).ptr;
-	buf_finish(&shown);
-	return kept;
-}
 
 static bool is_secret(const struct key_change *change)
 {
@@ -102,15 +91,15 @@ static void add_change(struct differ *d, const struct key_change *change)
 	str now = part_text(d, change->now);
 	if (is_secret(change)) {
 		buf_printf(&d->out, "    key %s  changed (secrets are not shown)\n",
-			visible(d, change->label));
+			compare_visible(d->cli, change->label));
 	} else if (change->then && change->now &&
 		   (has_lines(change->then) || has_lines(change->now))) {
-		buf_printf(&d->out, "    key %s\n", visible(d, change->label));
+		buf_printf(&d->out, "    key %s\n", compare_visible(d->cli, change->label));
 		textdiff_write(d->cli, &d->out, change->then->value, change->now->value, "      ",
 			d->most);
 	} else {
-		buf_printf(&d->out, "    key %s  %.*s → %.*s\n", visible(d, change->label),
-			STR_ARG(then), STR_ARG(now));
+		buf_printf(&d->out, "    key %s  %.*s → %.*s\n",
+			compare_visible(d->cli, change->label), STR_ARG(then), STR_ARG(now));
 	}
 }
 
@@ -177,74 +166,9 @@ static void add_facts(struct differ *d, const struct fact_changes *changes)
 		const struct fact_change *c = &changes->list.ptr[i];
 		const struct fact *named = c->now ? c->now : c->then;
 		buf_printf(&d->out, "    %s %s  %s → %s\n", fact_kind_name(named->kind),
-			visible(d, named->path), fact_text(d, c->then), fact_text(d, c->now));
+			compare_visible(d->cli, named->path), fact_text(d, c->then),
+			fact_text(d, c->now));
 	}
-}
-
-/* ---- artifacts ---- */
-
-static const struct artifact *find_artifact(
-	const struct manifest *manifest, const struct artifact *wanted)
-{
-	for (size_t i = 0; i < manifest->list.len; i++) {
-		const struct artifact *a = &manifest->list.ptr[i];
-		if (a->root == wanted->root && str_eq(a->path, wanted->path))
-			return a;
-	}
-	return NULL;
-}
-
-static bool artifact_eq(const struct artifact *a, const struct artifact *b)
-{
-	return a->kind == b->kind && a->mode == b->mode && a->size == b->size &&
-	       str_eq(a->target, b->target) && digest_eq(&a->digest, &b->digest);
-}
-
-static void add_artifact(struct differ *d, const char *what, const struct artifact *a)
-{
-	buf_printf(&d->out, "    artifact %s%s  %s\n",
-		a->root == ROOT_ARTIFACTS ? "$ARTIFACTS_DIR/" : "", visible(d, a->path), what);
-}
-
-static void add_changed_artifact(
-	struct differ *d, const struct artifact *then, const struct artifact *now)
-{
-	if (then->kind != now->kind || then->kind != ARTIFACT_FILE ||
-		digest_eq(&then->digest, &now->digest)) {
-		add_artifact(d, then->mode != now->mode ? "another mode" : "another kind or target",
-			now);
-		return;
-	}
-	add_artifact(d,
-		arena_printf(&d->cli->arena, "%s → %s", rows_short(d->cli, &then->digest, 12),
-			rows_short(d->cli, &now->digest, 12)),
-		now);
-	if (d->is_detailed)
-		textdiff_blobs(d->cli, d->store, &d->out, &then->digest, &now->digest, d->most);
-}
-
-static void add_artifacts(struct differ *d, const struct side *a, const struct side *b)
-{
-	struct manifest then = {0};
-	struct manifest now = {0};
-	if (a->has_manifest)
-		rows_read_manifest(d->cli, d->store, &a->manifest, &then, NULL);
-	if (b->has_manifest)
-		rows_read_manifest(d->cli, d->store, &b->manifest, &now, NULL);
-	for (size_t i = 0; i < then.list.len; i++) {
-		const struct artifact *old = &then.list.ptr[i];
-		const struct artifact *new = find_artifact(&now, old);
-		if (!new)
-			add_artifact(d, "is no longer made", old);
-		else if (!artifact_eq(old, new))
-			add_changed_artifact(d, old, new);
-	}
-	for (size_t i = 0; i < now.list.len; i++) {
-		if (!find_artifact(&then, &now.list.ptr[i]))
-			add_artifact(d, "is new", &now.list.ptr[i]);
-	}
-	manifest_finish(&then);
-	manifest_finish(&now);
 }
 
 /* ---- a node ---- */
@@ -262,11 +186,6 @@ static void add_state(struct differ *d, const struct side *side)
 		buf_add_char(&d->out, ' ');
 		clock_add_duration(&d->out, duration(&side->row));
 	}
-}
-
-static bool same_digest(bool has_a, const struct digest *a, bool has_b, const struct digest *b)
-{
-	return has_a == has_b && (!has_a || digest_eq(a, b));
 }
 
 /* Completed and reused are one state to whoever consumes the output. */
@@ -289,17 +208,6 @@ static void add_errors(struct differ *d, const struct side *a, const struct side
 			buf_add_char(&d->out, '\n');
 		}
 	}
-}
-
-static void add_outputs(struct differ *d, const struct side *a, const struct side *b)
-{
-	if (same_digest(a->has_output, &a->output, b->has_output, &b->output))
-		return;
-	buf_printf(&d->out, "    output %s → %s\n",
-		a->has_output ? rows_size(d->cli, (uint64_t)a->row.output_size) : "none",
-		b->has_output ? rows_size(d->cli, (uint64_t)b->row.output_size) : "none");
-	if (a->has_output && b->has_output)
-		textdiff_blobs(d->cli, d->store, &d->out, &a->output, &b->output, d->most);
 }
 
 struct node_difference {
@@ -336,11 +244,8 @@ static void compare_node(struct differ *d, str node, struct node_difference *n)
 	}
 	trace_finish(&then);
 	trace_finish(&now);
-	n->is_same =
-		same_state(&n->a, &n->b) && !n->key.len && !n->facts.list.len &&
-		str_eq(n->a.row.key, n->b.row.key) &&
-		same_digest(n->a.has_output, &n->a.output, n->b.has_output, &n->b.output) &&
-		same_digest(n->a.has_manifest, &n->a.manifest, n->b.has_manifest, &n->b.manifest);
+	n->is_same = same_state(&n->a, &n->b) && !n->key.len && !n->facts.list.len &&
+	             str_eq(n->a.row.key, n->b.row.key) && compare_same(&n->a.left, &n->b.left);
 }
 
 static void print_node(struct differ *d, const struct node_difference *n)
@@ -363,8 +268,9 @@ static void print_node(struct differ *d, const struct node_difference *n)
 		buf_add_z(&d->out,
 			"    key  differs; of a node that left no result its parts are not stored\n");
 	add_facts(d, &n->facts);
-	add_artifacts(d, &n->a, &n->b);
-	add_outputs(d, &n->a, &n->b);
+	struct comparing comparing = {d->cli, d->store, &d->out, d->most, d->is_detailed};
+	compare_artifacts(&comparing, &n->a.left, &n->b.left);
+	compare_outputs(&comparing, &n->a.left, &n->b.left);
 	if (n->is_same)
 		buf_add_z(&d->out, "    the same key, files and output\n");
 }
@@ -383,8 +289,8 @@ static void add_side_json(struct buf *out, const char *name, const struct side *
 		(long long)side->row.origin);
 	rows_add_json(out, "error", side->row.error);
 	rows_add_json(out, "output", side->row.output);
-	if (side->has_manifest)
-		rows_add_json_digest(out, "artifacts", &side->manifest);
+	if (side->left.has_manifest)
+		rows_add_json_digest(out, "artifacts", &side->left.manifest);
 	buf_add_char(out, '}');
 }
 

@@ -15,6 +15,7 @@ extern const struct command command_run, command_resume, command_approve, comman
 extern const struct command command_quarantine, command_release, command_verdicts,
 	command_artifacts, command_gc, command_cancel, command_abandon, command_list, command_diff,
 	command_graph, command_policy;
+extern const struct command command_verify;
 
 const struct command *const commands[] = {
 	&command_run,
@@ -26,6 +27,7 @@ const struct command *const commands[] = {
 	&command_plan,
 	&command_why,
 	&command_diff,
+	&command_verify,
 	&command_runs,
 	&command_show,
 	&command_logs,

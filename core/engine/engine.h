@@ -4,6 +4,7 @@
 #define ENGINE_ENGINE_H
 
 #include "engine/decide.h"
+#include "engine/verify.h"
 #include "model/workflow.h"
 #include "plug/host.h"
 #include "store/runs.h"
@@ -39,7 +40,8 @@ struct engine_options {
 	void *load_ctx;
 	int64_t parent; /* the run that this one is a part of; 0: none */
 	str parent_node;
-	unsigned depth; /* how many runs it is in */
+	unsigned depth;               /* how many runs it is in */
+	struct engine_verify *verify; /* with `resume`: only look again at one node; NULL: no */
 };
 
 enum node_event_kind {

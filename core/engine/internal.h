@@ -75,6 +75,8 @@ struct attempt {
 	const struct result_row
 		*suspected; /* what a suspect result had, while it runs again; or NULL */
 	bool is_suspect_rerun;
+	const struct result_row *verified; /* runs once more to be compared with this; or NULL */
+	struct kept_file *kept;            /* what is put back after that */
 	struct stamp
 		*stamps; /* of the facts of `before`, then of `writes`, before the body; or NULL */
 	size_t declared; /* so many facts of `before` come from `reads` and `tools` */

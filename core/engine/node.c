@@ -225,7 +225,7 @@ static bool reuse_now(struct attempt *attempt)
 			"%.*s, %zu file%s restored", STR_ARG(attempt->decision.sentence), restored,
 			restored == 1 ? "" : "s"));
 	tell(attempt, EVENT_DECIDED, attempt->decision.sentence);
-	if (!engine->options->plan) {
+	if (!engine->options->plan && !engine->options->verify) {
 		contract_note_met(attempt, row->id);
 		results_reused(engine->store, row->id, engine->row.id, NULL);
 		verdict_after_reuse(attempt);
@@ -267,6 +267,8 @@ static void go_on(struct attempt *attempt)
 {
 	struct engine *engine = attempt->engine;
 	struct unit *unit = attempt->unit;
+	if (engine->options->verify && !verify_begin(attempt))
+		return;
 	if (attempt->decision.action == ACTION_REUSE && reuse_now(attempt))
 		return;
 	if (engine->options->plan) {
@@ -355,7 +357,10 @@ void node_decide(struct engine *engine, struct unit *unit)
 	struct attempt *attempt = attempt_create(engine, unit);
 	if (!check_when(attempt))
 		return;
-	if (unit->node->control != CONTROL_NONE || unit->node->fan_out)
+	bool is_control = unit->node->control != CONTROL_NONE || unit->node->fan_out;
+	if (is_control && engine->options->verify)
+		verify_control(attempt);
+	else if (is_control)
 		control_begin(attempt);
 	else if (decide_now(attempt))
 		go_on(attempt);

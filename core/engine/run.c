@@ -49,7 +49,7 @@ void engine_release_slot(struct engine *engine, const struct unit *unit)
 
 static void flush(struct engine *engine)
 {
-	if (!store_is_dirty(engine->store))
+	if (!store_is_dirty(engine->store) || engine->options->verify)
 		return;
 	engine->flushed_mono = engine->world->mono_ms(engine->world->ctx);
 	struct err err = {0};
@@ -291,7 +291,9 @@ static bool set_directories(struct engine *engine, struct err *err)
 {
 	struct arena *arena = &engine->arena;
 	long long run = (long long)engine->row.id;
-	engine->artifacts_rel = arena_printf(arena, "runs/%lld/artifacts", run);
+	engine->artifacts_rel = engine->options->verify
+	                                ? verify_directory(engine)
+	                                : arena_printf(arena, "runs/%lld/artifacts", run);
 	engine->artifacts_dir = arena_printf(
 		arena, "%s/%s", store_state_path(engine->store), engine->artifacts_rel);
 	engine->state_dir = arena_printf(arena, "%s/shared/%.*s", store_state_path(engine->store),
@@ -329,7 +331,7 @@ static bool open_run(struct engine *engine, struct err *err)
 		             : err_set(err, "E-RUN-UNKNOWN", "there is no run %lld",
 				       (long long)options->resume);
 	engine->row.continues = options->resume ? engine->row.continues : options->continues;
-	if (options->plan) {
+	if (options->plan || options->verify) {
 		engine->row.id = options->resume ? options->resume : 0;
 		return true;
 	}
@@ -381,8 +383,9 @@ void engine_end(struct engine *engine, struct engine_summary *summary)
 		engine->row.error = str_of(engine->error.message);
 	else if (engine->cancelled_because.len)
 		engine->row.error = engine->cancelled_because;
-	if (!engine->options->plan && (!runs_update(engine->store, &engine->row, &err) ||
-					      !store_flush(engine->store, &err))) {
+	if (!engine->options->plan && !engine->options->verify &&
+		(!runs_update(engine->store, &engine->row, &err) ||
+			!store_flush(engine->store, &err))) {
 		engine->row.state = RUN_FAILED;
 		if (!err_is_set(&engine->error)) {
 			engine->error = err;
@@ -425,7 +428,7 @@ static void prepare(struct engine *engine)
 	const struct workflow *workflow = engine->workflow;
 	engine->units = arena_array(&engine->arena, struct unit, workflow->node_count);
 	engine->pool_used = arena_array(&engine->arena, uint32_t, workflow->pools.len + 1);
-	engine->memo = fact_memo_create(!engine->options->plan);
+	engine->memo = fact_memo_create(!engine->options->plan && !engine->options->verify);
 	engine->watch = artifact_watch_create();
 	for (uint32_t i = 0; i < workflow->node_count; i++) {
 		struct unit *unit = &engine->units[i];
@@ -439,6 +442,8 @@ static void prepare(struct engine *engine)
 
 void engine_free(struct engine *engine)
 {
+	if (engine->options->verify)
+		verify_clean(engine);
 	fact_memo_destroy(engine->memo);
 	artifact_watch_destroy(engine->watch);
 	rules_destroy(engine->rules);
