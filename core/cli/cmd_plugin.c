@@ -145,7 +145,7 @@ static int run_plugin(struct cli *cli, int argc, char **argv)
 	return talk_fail(cli, &err);
 }
 
-const struct command command_plugin = {"plugin", "Extend",
+const struct command command_plugin = {"plugin", "Author",
 	"make, test and trust node types of your own",
 	"  pawl plugin new greet                    a project with a node type `greet`, ready to build\n"
 	"  pawl plugin check ./pawl_greet.so        test it; TAP on standard output\n"

@@ -45,6 +45,7 @@ const struct command *const commands[] = {
 	&command_policy,
 	&command_gc,
 	&command_plugin,
+	&command_gc,
 	&command_help,
 	NULL,
 };

@@ -141,14 +141,25 @@ static bool is_ignored(const struct trial *trial, str field)
 	return false;
 }
 
-/* The sample's key, and that of the sample with one field changed. */
-static void try_field(struct trial *trial, str name, const struct key *base)
+/* Of a field that the sample does not have, a value that says something; else another one than it has. */
+static const struct value *change_field(struct trial *trial, str name)
 {
 	struct arena *arena = &trial->arena;
 	const struct value *schema = sample_schema(trial, name);
 	const struct value *now = value_get(trial->sample->fields, name);
-	const struct value *other =
-		now ? sample_other(arena, schema, now) : sample_value(arena, schema);
+	if (now)
+		return sample_other(arena, schema, now);
+	const struct value *made = sample_value(arena, schema);
+	bool is_empty = (made->kind == VALUE_LIST && !made->as.list.count) ||
+	                (made->kind == VALUE_MAP && !made->as.map.count);
+	return is_empty ? sample_other(arena, schema, made) : made;
+}
+
+/* The sample's key, and that of the sample with one field changed. */
+static void try_field(struct trial *trial, str name, const struct key *base)
+{
+	struct arena *arena = &trial->arena;
+	const struct value *other = change_field(trial, name);
 	struct key key = {0};
 	struct buf words = {0};
 	if (!other ||

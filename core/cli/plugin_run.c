@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define RUN_MS   5000 /* how long a node may take before it is cancelled */
+#define RUN_MS   2000 /* how long a node may take before it is cancelled */
 #define GRACE_MS 3000
 
 /* One run and what was seen of it. */
