@@ -141,7 +141,7 @@ static bool is_ignored(const struct trial *trial, str field)
 	return false;
 }
 
-/* Of a field that the sample does not have, a value that says something; else another one than it has. */
+/* Another value than the sample has. */
 static const struct value *change_field(struct trial *trial, str name)
 {
 	struct arena *arena = &trial->arena;
@@ -149,10 +149,10 @@ static const struct value *change_field(struct trial *trial, str name)
 	const struct value *now = value_get(trial->sample->fields, name);
 	if (now)
 		return sample_other(arena, schema, now);
+	/* What it is when it is absent may be just what comes to mind first. */
 	const struct value *made = sample_value(arena, schema);
-	bool is_empty = (made->kind == VALUE_LIST && !made->as.list.count) ||
-	                (made->kind == VALUE_MAP && !made->as.map.count);
-	return is_empty ? sample_other(arena, schema, made) : made;
+	const struct value *other = sample_other(arena, schema, made);
+	return other ? other : made;
 }
 
 /* The sample's key, and that of the sample with one field changed. */

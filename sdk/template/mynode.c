@@ -57,6 +57,7 @@ static pawl_status start(const pawl_host *host, pawl_node *node, pawl_run *run)
 
 static const pawl_type mynode_type = {
 	.size = sizeof(mynode_type),
+	.caps = PAWL_CAP_PROVABLE, /* as long as cache_key() says all that the result depends on */
 	.cacheable = PAWL_CACHE_ALWAYS,
 	.cache_epoch = 1, /* raise it when the same fields begin to mean something else */
 	.keyword = "mynode",
