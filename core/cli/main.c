@@ -43,7 +43,6 @@ const struct command *const commands[] = {
 	&command_lint,
 	&command_types,
 	&command_policy,
-	&command_gc,
 	&command_plugin,
 	&command_gc,
 	&command_help,

@@ -205,7 +205,7 @@ with sqlite3.connect("shop.db") as db:
 	says "0 reused"
 	ok with_examples output last/page
 	equal "$output" "second edition"
-	ok with_examples why last/plain
+	ok with_examples why plain
 	says "has no ETag"
 }
 
