@@ -200,7 +200,7 @@ static bool names_run(const struct value *value, unsigned depth)
 /* Why the result can't be proved current later; empty where it can. */
 static str find_unproven(const struct attempt *attempt)
 {
-	if (!unit_knows_reads(attempt->unit))
+	if (!attempt->unit->node->reads_declared)
 		return STR("reads not declared");
 	if (attempt->captured.doubt.len)
 		return attempt->captured.doubt;
@@ -260,6 +260,8 @@ static void note_other_outputs(struct attempt *attempt)
 		!others.len)
 		return;
 	for (size_t i = 0; i < others.len; i++) {
+		if (!others.ptr[i].provable)
+			continue; /* nobody said that it sees no more than this */
 		struct trace then = {0};
 		struct buf now = {0};
 		trace_write(&now, &attempt->after);

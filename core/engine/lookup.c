@@ -108,6 +108,17 @@ static void add_candidates(struct attempt *attempt, struct decide_input *in)
 	in->candidates = candidates;
 }
 
+/* A recorded error, "CODE: message" and help below it, as it stands in a sentence. */
+static str sentence_of(str error)
+{
+	str line = STR("");
+	str_line(&error, &line);
+	size_t colon = str_find(line, STR(": "), 0);
+	if (!line.len)
+		return STR("it could not run");
+	return colon == SIZE_MAX ? line : str_slice(line, colon + 2, line.len);
+}
+
 /* What became of it last: its newest row, or a failure that a skipped row carries on. */
 static void add_last(struct attempt *attempt, struct decide_input *in)
 {
@@ -128,7 +139,7 @@ static void add_last(struct attempt *attempt, struct decide_input *in)
 			str_of(arena_printf(arena, last->signal ? "signal %lld" : "exit %lld",
 				(long long)(last->signal ? last->signal : last->exit_code)));
 		if (!last->signal && last->exit_code <= 0)
-			in->failed_how = last->error.len ? last->error : STR("it could not run");
+			in->failed_how = sentence_of(last->error);
 	} else if (history_count(attempt->failed)) {
 		struct past_failure past = history_at(attempt->failed, 0);
 		in->failed_run = past.run;

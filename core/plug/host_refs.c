@@ -23,7 +23,8 @@ str host_nearest_node(const struct pawl_node *node, str wanted)
 bool host_names_nobody(const struct pawl_node *node, const struct ref *ref)
 {
 	bool is_of_node = ref->kind == REF_OUTPUT || ref->kind == REF_STATE;
-	return is_of_node && !ref->escaped && !workflow_resolve(node->init.workflow, node->init.node->scope, ref->name);
+	return is_of_node && !ref->escaped &&
+	       !workflow_resolve(node->init.workflow, node->init.node->scope, ref->name);
 }
 
 void host_warn_nobody(struct pawl_node *node, const struct ref *ref, struct place at)
