@@ -307,7 +307,7 @@ static int run_workflow(struct cli *cli, struct run_args *a, bool is_plan)
 	if (!job.workflow)
 		return EXIT_USAGE;
 	job.options.arguments = join_rest(cli, &a->rest);
-	job.store = cli_store(cli, STORE_WRITE, &code);
+	job.store = cli_store(cli, is_plan ? STORE_READ_OR_EMPTY : STORE_WRITE, &code);
 	if (job.store) {
 		code = EXIT_USAGE;
 		if (!a->resume || find_continued(&job, a->resume))
@@ -367,7 +367,7 @@ static int resume_run(struct cli *cli, struct run_args *a, bool is_plan)
 	struct job job = {.cli = cli, .options = {.plan = is_plan}, .code = EXIT_USAGE};
 	if (!which)
 		return EXIT_USAGE;
-	job.store = cli_store(cli, STORE_WRITE, &code);
+	job.store = cli_store(cli, is_plan ? STORE_READ_OR_EMPTY : STORE_WRITE, &code);
 	if (!job.store)
 		return code;
 	reconcile(&job);

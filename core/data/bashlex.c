@@ -104,6 +104,14 @@ void bashlex_note_write(struct bashlex *lx, const struct bash_word *word)
 		*vec_push(&lx->result->writes) = kept;
 }
 
+void bashlex_note_append(struct bashlex *lx, const struct bash_word *word)
+{
+	if (word->artifacts)
+		bashlex_note_write(lx, word);
+	else if (word->literal && word->text.len)
+		*vec_push(&lx->appends) = bashlex_keep(lx, word, 0);
+}
+
 void bashlex_note_command(struct bashlex *lx, const struct bash_word *word)
 {
 	if (!word->literal || word->text.len == 0)
@@ -173,6 +181,11 @@ static void finish(struct bashlex *lx)
 		if (!map_get(&lx->functions, name) && !bashlex_is_builtin(name))
 			*vec_push(&lx->result->commands) = name;
 	}
+	for (size_t i = 0; i < lx->appends.len; i++) {
+		str name = lx->appends.ptr[i];
+		if (map_get(&lx->seen_words, name) && is_new(&lx->seen_writes, name))
+			*vec_push(&lx->result->writes) = name;
+	}
 	map_finish(&lx->functions);
 	map_finish(&lx->integers);
 	map_finish(&lx->arrays);
@@ -180,6 +193,7 @@ static void finish(struct bashlex *lx)
 	map_finish(&lx->seen_writes);
 	map_finish(&lx->seen_commands);
 	vec_finish(&lx->commands);
+	vec_finish(&lx->appends);
 	vec_finish(&lx->assigned);
 	vec_finish(&lx->declared);
 	vec_finish(&lx->docs);

@@ -103,6 +103,7 @@ struct bashlex {
 	struct map seen_writes;
 	struct map seen_commands;
 	VEC(str) commands;
+	VEC(str) appends;               /* targets of >> */
 	VEC(struct bash_name) assigned; /* NAME=REF */
 	VEC(struct bash_name) declared; /* declare NAME=REF */
 };
@@ -149,6 +150,9 @@ str bashlex_keep(struct bashlex *lx, const struct bash_word *word, size_t from);
 
 void bashlex_note_word(struct bashlex *lx, const struct bash_word *word);
 void bashlex_note_write(struct bashlex *lx, const struct bash_word *word);
+/* A target of >> is an output only where the body has something else to do with it: else it is a log, to which others may
+ * append as well. */
+void bashlex_note_append(struct bashlex *lx, const struct bash_word *word);
 void bashlex_note_command(struct bashlex *lx, const struct bash_word *word);
 void bashlex_note_name(struct bashlex *lx, struct map *set, str name);
 

@@ -108,7 +108,9 @@ static void read_redirection(struct bashlex *lx, size_t len)
 	if (str_is(operator, "<") || str_is(operator, "<>"))
 		bashlex_note_word(lx, &word);
 	bool copies = str_is(operator, ">&") && is_copy(buf_str(&word.text));
-	if (operator.ptr[operator.len - 1] != '<' && !str_is(operator, "<&") && !copies)
+	if (str_ends(operator, STR(">>")))
+		bashlex_note_append(lx, &word);
+	else if (operator.ptr[operator.len - 1] != '<' && !str_is(operator, "<&") && !copies)
 		bashlex_note_write(lx, &word);
 	bashlex_word_finish(&word);
 }

@@ -37,7 +37,8 @@ struct bind_result {
 	VEC(struct bind_fix) fixes;
 	VEC(str)
 	words; /* literal words that may name files (bash: every literal word that is no output target) */
-	VEC(str) writes; /* literal targets of output redirections */
+	VEC(str)
+	writes; /* literal targets of output redirections; bash: of >> only where the body names it elsewhere too */
 	VEC(str)
 	commands; /* literal words in command position that are no function of the body, no builtin, no keyword */
 	struct arena arena; /* of the strs above that are not bytes of the body */

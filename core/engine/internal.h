@@ -27,6 +27,8 @@ struct unit {
 	enum node_state state;
 	uint32_t waiting;     /* how many dependencies have not ended */
 	bool failed_upstream; /* skipped because something above it failed */
+	bool is_left_out;     /* not selected, and nothing selected depends on it */
+	bool is_given;        /* not selected, but above something that is: taken as it is stored */
 	bool is_uncertain;    /* in a plan: made anew, so what consumes it can't be known */
 	struct produced out;
 	struct attempt *attempt; /* while it is being decided or run */
@@ -230,5 +232,7 @@ bool values_binding_value(struct attempt *attempt, const struct binding *binding
 
 /* lookup.c: stored results as candidates for decide(). */
 void lookup_decide(struct attempt *attempt, enum host_key_status status, str words);
+/* Where nothing of the node is stored, whatever its key: decides, and gives true. */
+bool lookup_decide_bare(struct attempt *attempt);
 
 #endif

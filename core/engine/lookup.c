@@ -61,7 +61,7 @@ static void examine(struct attempt *attempt, const struct result_row *row, struc
 		.output_other = STR(""),
 		.policy = STR("")};
 	if (!row->provable)
-		c->belongs = belongs(attempt, row->id);
+		c->belongs = attempt->unit->is_given || belongs(attempt, row->id);
 	if (!trace_parse(row->trace, &trace)) {
 		c->is_damaged = true;
 		trace_finish(&trace);
@@ -177,6 +177,21 @@ static void add_history(struct attempt *attempt, struct decide_input *in)
 		in->invalidated = find_verdict(&list, VERDICT_INVALIDATED);
 }
 
+bool lookup_decide_bare(struct attempt *attempt)
+{
+	const struct engine *engine = attempt->engine;
+	struct decide_input in = {.words = STR(""), .failed_how = STR(""), .not_stored = STR("")};
+	struct result_row newest;
+	bool found = true;
+	if (!results_newest(engine->store, &attempt->arena, engine->workflow->name,
+		    attempt->unit->node->id, &newest, &found, NULL) ||
+		found)
+		return false;
+	add_last(attempt, &in);
+	attempt->decision = decide(&attempt->arena, &in);
+	return true;
+}
+
 void lookup_decide(struct attempt *attempt, enum host_key_status status, str words)
 {
 	const struct engine *engine = attempt->engine;
@@ -184,8 +199,8 @@ void lookup_decide(struct attempt *attempt, enum host_key_status status, str wor
 	const struct engine_options *options = engine->options;
 	struct decide_input in = {
 		.forced = options->forced && options->forced[node->index],
-		.no_resume = options->reuse == REUSE_OFF,
-		.continuing = options->resume || options->continues,
+		.no_resume = options->reuse == REUSE_OFF && !attempt->unit->is_given,
+		.continuing = options->resume || options->continues || attempt->unit->is_given,
 		.now_ms = engine->world->wall_ms(engine->world->ctx),
 		.always_run = node->always_run,
 		.ttl_ms = node->ttl_ms,

@@ -263,6 +263,25 @@ static bool claim(struct attempt *attempt)
 	return false;
 }
 
+/* It would have to run and mustn't. */
+static void refuse_to_run(struct attempt *attempt)
+{
+	struct err err = {0};
+	str why = attempt->decision.sentence;
+	if (attempt->unit->is_given) {
+		err_set(&err, "E-NODE-SELECTED",
+			"it is not selected, and what is stored of it is not current (%.*s)",
+			STR_ARG(why));
+		err_help(&err, "select it too: --from %.*s", STR_ARG(attempt->unit->node->id));
+	} else {
+		err_set(&err, "E-REUSE-ONLY",
+			"it would have to run (%.*s), and --reuse=only forbids it", STR_ARG(why));
+		err_help(&err, "leave --reuse=only out");
+	}
+	node_fail_early(attempt, &err);
+	err_finish(&err);
+}
+
 static void go_on(struct attempt *attempt)
 {
 	struct engine *engine = attempt->engine;
@@ -271,6 +290,10 @@ static void go_on(struct attempt *attempt)
 		return;
 	if (attempt->decision.action == ACTION_REUSE && reuse_now(attempt))
 		return;
+	if (unit->is_given) {
+		refuse_to_run(attempt);
+		return;
+	}
 	if (engine->options->plan) {
 		unit->is_uncertain = true;
 		tell(attempt, EVENT_DECIDED, attempt->decision.sentence);
@@ -279,20 +302,13 @@ static void go_on(struct attempt *attempt)
 		return;
 	}
 	if (engine->options->reuse == REUSE_ONLY) {
-		struct err err = {0};
-		err_set(&err, "E-REUSE-ONLY",
-			"it would have to run (%.*s), and --reuse=only forbids it",
-			STR_ARG(attempt->decision.sentence));
-		err_help(&err, "leave --reuse=only out");
-		node_fail_early(attempt, &err);
-		err_finish(&err);
+		refuse_to_run(attempt);
 		return;
 	}
 	if (!claim(attempt))
 		return;
-	if (attempt->is_claimed && attempt->is_waiting_announced) {
-		/* The other run has ended it: what it left may do. */
-		attempt->is_waiting_announced = false;
+	if (attempt->is_claimed) {
+		/* Another run may have ended it since it was looked up: what it left may do. */
 		lookup_decide(attempt, HOST_KEY_OK, STR(""));
 		if (attempt->decision.action == ACTION_REUSE && reuse_now(attempt))
 			return;
@@ -335,7 +351,7 @@ static void plan_uncertain(struct engine *engine, struct unit *unit)
 			&attempt->arena, &(struct decide_input){.forced = is_forced,
 						 .no_resume = engine->options->reuse == REUSE_OFF,
 						 .always_run = unit->node->always_run});
-	} else {
+	} else if (!lookup_decide_bare(attempt)) {
 		attempt->is_uncertain = true;
 		attempt->decision = (struct decision){.action = ACTION_RUN,
 			.reason = REASON_INPUT_CHANGED,

@@ -189,7 +189,7 @@ static void decide_ready(struct engine *engine)
 		struct unit *unit = engine->todo.ptr[engine->todo_head++];
 		if (engine->is_stopping)
 			node_cancel(engine, unit, engine->stop_reason);
-		else if (engine->options->selected && !engine->options->selected[unit->node->index])
+		else if (unit->is_left_out)
 			leave_out(engine, unit);
 		else
 			node_decide(engine, unit);
@@ -423,6 +423,28 @@ static void give_inputs(struct engine *engine)
 	}
 }
 
+/* What is above a selected node and not selected itself is taken as it is, unless it is forced. */
+static void mark_given(struct engine *engine)
+{
+	const struct workflow *workflow = engine->workflow;
+	const struct engine_options *options = engine->options;
+	bool *is_needed = arena_array(&engine->arena, bool, workflow->node_count);
+	for (uint32_t i = workflow->node_count; options->selected && i-- > 0;) {
+		const struct node *node = &workflow->nodes[workflow->order[i]];
+		struct unit *unit = &engine->units[node->index];
+		bool is_forced = options->forced && options->forced[node->index];
+		bool is_selected = options->selected[node->index];
+		unit->is_left_out = !is_selected && !is_needed[node->index];
+		unit->is_given = !is_selected && !unit->is_left_out && !is_forced;
+		if (unit->is_left_out)
+			continue;
+		for (uint32_t d = 0; d < node->dep_count; d++)
+			is_needed[node->deps[d]] = true;
+		for (uint32_t r = 0; r < node->ref_count; r++)
+			is_needed[node->refs[r]] = true;
+	}
+}
+
 static void prepare(struct engine *engine)
 {
 	const struct workflow *workflow = engine->workflow;
@@ -437,6 +459,7 @@ static void prepare(struct engine *engine)
 		unit->waiting = unit->node->dep_count;
 		unit->out.emits = STR("");
 	}
+	mark_given(engine);
 	give_inputs(engine);
 }
 

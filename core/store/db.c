@@ -94,11 +94,6 @@ str store_secret_key(const struct store *store)
 	return str_make((const char *)store->secret, sizeof(store->secret));
 }
 
-size_t store_damaged(const struct store *store)
-{
-	return store->damaged;
-}
-
 void store_mark_damaged(struct store *store)
 {
 	int fd = openat(
@@ -477,6 +472,19 @@ static enum opened open_to_read(struct store *store, struct err *err)
 	return !ok ? judge(err) : found ? OPENED : OPENED_NOTHING;
 }
 
+/* Nothing is stored yet: what asks is answered so, and nothing is made on disk. */
+static enum opened open_empty(struct store *store, struct err *err)
+{
+	close_db(store);
+	int rc = sqlite3_open_v2(":memory:", &store->db,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+	bool ok = (rc == SQLITE_OK || store_sql_err(store->db, rc, "opening the store", err)) &&
+	          configure(store, err) &&
+	          store_migrate(store->db, store_migrations, store_version, err) &&
+	          identify(store, err);
+	return ok ? OPENED : OPENED_FAILED;
+}
+
 /* Moves the database out of the way under a name of its own; nothing is removed but the index of its journal. */
 static bool set_aside(struct store *store, struct err *err)
 {
@@ -557,7 +565,7 @@ static enum opened recover(struct store *store, struct err *err)
 struct store *store_open(const char *project, enum store_mode mode, struct err *err)
 {
 	struct store *store = mem_zalloc(sizeof(*store));
-	store->mode = mode;
+	store->mode = mode == STORE_WRITE ? STORE_WRITE : STORE_READ;
 	store->project_fd = store->state_fd = store->blobs_fd = store->tmp_fd = store->claims_fd =
 		-1;
 	store->blob_mark = -1;
@@ -570,6 +578,9 @@ struct store *store_open(const char *project, enum store_mode mode, struct err *
 	}
 	if (opened == OPENED_DAMAGED && mode == STORE_WRITE) {
 		opened = recover(store, &own);
+	}
+	if (opened == OPENED_NOTHING && mode == STORE_READ_OR_EMPTY) {
+		opened = open_empty(store, &own);
 	}
 	if (opened != OPENED) {
 		store_close(store);

@@ -17,6 +17,7 @@ struct store;
 enum store_mode {
 	STORE_WRITE, /* makes .pawl/state (0700, with a .gitignore of its own) where it is missing, migrates, takes no lock */
 	STORE_READ, /* never changes a byte; an absent store gives NULL without an error (err_is_set is false) */
+	STORE_READ_OR_EMPTY, /* as STORE_READ, but an absent store is an empty one, in memory */
 };
 
 /* `project` is the directory that holds `.pawl`.  Errors: E-STORE-NEWER (written by a newer pawl: refused with a sentence),

@@ -274,6 +274,11 @@ bool checksum_holds(sqlite3_stmt *st, int at, const struct digest *sum)
 	return stored.len == CHECKSUM_SIZE && memcmp(stored.ptr, sum->bytes, CHECKSUM_SIZE) == 0;
 }
 
+size_t store_damaged(const struct store *store)
+{
+	return store->damaged;
+}
+
 void store_count_damaged(struct store *store)
 {
 	store->damaged++;

@@ -192,7 +192,9 @@ static void lists_files_and_programs(void **state)
 	(void)state;
 	static const char *const cases[][4] = {
 		{"python3 gen.py --in=a.json -v", "gen.py a.json", "", "python3"},
-		{"./gen.sh 'a b' > out/x.txt 2>> err", "./gen.sh a b", "out/x.txt err", "./gen.sh"},
+		{"./gen.sh 'a b' > out/x.txt 2>> err", "./gen.sh a b", "out/x.txt", "./gen.sh"},
+		{"rm -f o; a >> o; b >>log; c &>> all; d >> $ARTIFACTS_DIR/e", "o",
+			"$ARTIFACTS_DIR/e o", "rm a b c d"},
 		{"jq . < in.json | tee -a copy.json", ". in.json", "copy.json", "jq tee"},
 		{"a \"$x/f\" $x *.c f{1,2} ~/r [ab].c $n.output x$(b)", "", "", "a b"},
 		{"a $ARTIFACTS_DIR/x \"$ARTIFACTS_DIR/y z\" ${ARTIFACTS_DIR}/w --o=$ARTIFACTS_DIR/v",
