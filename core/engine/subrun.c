@@ -178,7 +178,7 @@ static void on_done(void *arg)
 			engine_unit_ended(engine, unit, NODE_CANCELLED);
 			break;
 		}
-		/* fall through */
+		__attribute__((fallthrough));
 	default:
 		err_set(&err, "E-SUBRUN-FAILED", "run %lld of %.*s %s", (long long)summary.run,
 			STR_ARG(sub->workflow->name), run_state_name(summary.state));
