@@ -467,7 +467,8 @@ bool artifacts_restore(
 	for (size_t i = 0; ok && i < manifest.list.len; i++) {
 		if (is_in_place(attempt, &manifest.list.ptr[i]))
 			continue;
-		ok = restore_one(attempt, &manifest.list.ptr[i], err);
+		ok = engine_make_directories(attempt->engine, err) &&
+		     restore_one(attempt, &manifest.list.ptr[i], err);
 		*restored += 1;
 	}
 	manifest_finish(&manifest);

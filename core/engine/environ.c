@@ -50,9 +50,16 @@ static void set(struct building *b, str name, str value)
 	*vec_push(&b->list) = entry;
 }
 
-static void set_z(struct building *b, const char *name, const char *value)
+/* The workflow's variables can't be set. */
+static bool is_variable(str name)
 {
-	set(b, str_of(name), str_of(value));
+	static const char *const names[] = {"ARGUMENTS", "USER_MESSAGE", "ARTIFACTS_DIR",
+		"STATE_DIR", "RUN_ID", "WORKFLOW_ID", "PROJECT_DIR"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (str_is(name, names[i]))
+			return true;
+	}
+	return false;
 }
 
 static bool set_binding(struct building *b, const struct binding *binding, struct err *err)
@@ -66,7 +73,8 @@ static bool set_binding(struct building *b, const struct binding *binding, struc
 			STR_ARG(binding->name));
 		return err_at(err, binding->at);
 	}
-	set(b, binding->variable, text);
+	if (!is_variable(binding->variable))
+		set(b, binding->variable, text);
 	return true;
 }
 
@@ -92,18 +100,37 @@ static void set_item(struct building *b)
 	buf_finish(&text);
 }
 
-static void set_variables(struct building *b)
+/* What is the same for every node: what passes unasked, and the workflow variables. */
+void environ_prepare(struct engine *engine)
+{
+	struct arena *arena = &engine->arena;
+	const char *const *caller = engine->options->environment;
+	str arguments = engine->options->arguments;
+	VEC(const char *) list = {0};
+	for (size_t i = 0; caller && caller[i]; i++) {
+		str entry = str_of(caller[i]);
+		size_t eq = str_find_char(entry, '=', 0);
+		if (eq != SIZE_MAX && passes(str_slice(entry, 0, eq)))
+			*vec_push(&list) = caller[i];
+	}
+	*vec_push(&list) = arena_printf(arena, "ARGUMENTS=%.*s", STR_ARG(arguments));
+	*vec_push(&list) = arena_printf(arena, "USER_MESSAGE=%.*s", STR_ARG(arguments));
+	*vec_push(&list) = arena_printf(arena, "ARTIFACTS_DIR=%s", engine->artifacts_dir);
+	*vec_push(&list) = arena_printf(arena, "STATE_DIR=%s", engine->state_dir);
+	*vec_push(&list) = arena_printf(arena, "RUN_ID=%lld", (long long)engine->row.id);
+	*vec_push(&list) = arena_printf(arena, "WORKFLOW_ID=%lld", (long long)engine->row.id);
+	*vec_push(&list) = arena_printf(arena, "PROJECT_DIR=%s", store_project_path(engine->store));
+	engine->common_env = arena_array(arena, const char *, list.len + 1);
+	for (size_t i = 0; i < list.len; i++)
+		engine->common_env[i] = list.ptr[i];
+	engine->common_env_count = list.len;
+	vec_finish(&list);
+}
+
+static void set_marker(struct building *b)
 {
 	struct engine *engine = b->attempt->engine;
 	struct arena *arena = &b->attempt->arena;
-	const char *run = arena_printf(arena, "%lld", (long long)engine->row.id);
-	set(b, STR("ARGUMENTS"), engine->options->arguments);
-	set(b, STR("USER_MESSAGE"), engine->options->arguments);
-	set_z(b, "ARTIFACTS_DIR", engine->artifacts_dir);
-	set_z(b, "STATE_DIR", engine->state_dir);
-	set_z(b, "RUN_ID", run);
-	set_z(b, "WORKFLOW_ID", run);
-	set_z(b, "PROJECT_DIR", store_project_path(engine->store));
 	b->attempt->marker = arena_printf(arena, "PAWL_ATTEMPT_ID=%s/%lld/%.*s/%lld",
 		store_id(engine->store), (long long)engine->row.id,
 		STR_ARG(b->attempt->unit->node->id), (long long)engine->row.attempt);
@@ -113,21 +140,20 @@ static void set_variables(struct building *b)
 bool environ_build(struct attempt *attempt, struct err *err)
 {
 	const struct node *node = attempt->unit->node;
-	const char *const *caller = attempt->engine->options->environment;
+	const struct engine *engine = attempt->engine;
+	const char *const *caller = engine->options->environment;
 	struct building b = {.attempt = attempt};
 	bool ok = true;
-	for (size_t i = 0; caller && caller[i]; i++) {
-		str entry = str_of(caller[i]);
-		size_t eq = str_find_char(entry, '=', 0);
-		if (eq != SIZE_MAX && passes(str_slice(entry, 0, eq)))
-			*vec_push(&b.list) = caller[i];
-	}
+	vec_reserve(&b.list, engine->common_env_count + node->pass_env.len + node->secrets.len +
+				     node->env.len + node->with.len + 2);
+	memcpy(b.list.ptr, engine->common_env, engine->common_env_count * sizeof(*b.list.ptr));
+	b.list.len = engine->common_env_count;
 	const struct strs *passed[] = {&node->pass_env, &node->secrets};
 	for (size_t k = 0; k < 2; k++) {
 		for (size_t i = 0; i < passed[k]->len; i++) {
 			bool found = false;
 			str value = environ_get(caller, passed[k]->ptr[i].ptr, &found);
-			if (found)
+			if (found && !is_variable(passed[k]->ptr[i]))
 				set(&b, passed[k]->ptr[i], value);
 		}
 	}
@@ -136,7 +162,7 @@ bool environ_build(struct attempt *attempt, struct err *err)
 	for (size_t i = 0; ok && i < node->with.len; i++)
 		ok = set_binding(&b, &node->with.ptr[i], err);
 	set_item(&b);
-	set_variables(&b);
+	set_marker(&b);
 	attempt->env = arena_array(&attempt->arena, const char *, b.list.len + 1);
 	for (size_t i = 0; i < b.list.len; i++)
 		attempt->env[i] = b.list.ptr[i];

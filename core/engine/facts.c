@@ -18,18 +18,36 @@ enum {
 };
 static const int64_t racy_ns = 2000000000;
 
+/* What was seen, and when: good while `at` is the memo's turn. */
+struct seen {
+	uint64_t at;
+	struct fact fact;
+	const char *real; /* of a program: where it is found, or NULL */
+};
+
 struct fact_memo {
 	bool may_write;
 	struct arena arena;
-	struct map digests; /* path -> struct memo_row * */
-	struct map tools;   /* "NAME\0PATH" -> real path */
+	uint64_t turn;
+	struct map digests;   /* path -> struct memo_row * */
+	struct map tools;     /* "NAME\0PATH" -> struct seen * */
+	struct map files;     /* path -> struct seen *; not of trees */
+	struct fs_look *look; /* of this turn; NULL: not yet made */
 };
 
 struct fact_memo *fact_memo_create(bool may_write)
 {
 	struct fact_memo *memo = mem_zalloc(sizeof(*memo));
 	memo->may_write = may_write;
+	memo->turn = 1;
 	return memo;
+}
+
+void fact_memo_forget(struct fact_memo *memo)
+{
+	memo->turn++;
+	fs_look_destroy(memo->look);
+	memo->look = NULL;
 }
 
 void fact_memo_destroy(struct fact_memo *memo)
@@ -38,6 +56,8 @@ void fact_memo_destroy(struct fact_memo *memo)
 		return;
 	map_finish(&memo->digests);
 	map_finish(&memo->tools);
+	map_finish(&memo->files);
+	fs_look_destroy(memo->look);
 	arena_finish(&memo->arena);
 	free(memo);
 }
@@ -164,29 +184,69 @@ static bool digest_list(const struct fact_place *place, str base, struct fs_list
 	return ok;
 }
 
+static enum fs_found stat_path(
+	const struct fact_place *place, const char *path, struct fs_stat *st, struct err *err)
+{
+	struct fact_memo *memo = place->memo;
+	if (path[0] == '/')
+		return fs_stat_at(AT_FDCWD, path, st, err);
+	if (!memo->look)
+		memo->look = fs_look_create(store_project_fd(place->store));
+	return fs_look_at(memo->look, path, st, err);
+}
+
+static bool look_tree(
+	const struct fact_place *place, const char *z, struct fact *out, struct err *err)
+{
+	bool is_project = str_is(out->path, ".") || !out->path.len;
+	struct fs_list list = {0};
+	bool ok = fs_list_tree(root_of(place, z), z, is_project ? ".pawl" : NULL, &list, err) &&
+	          digest_list(place, str_is(out->path, ".") ? STR("") : out->path, &list,
+			  &out->digest, err);
+	out->kind = FACT_TREE;
+	fs_list_finish(&list);
+	return ok;
+}
+
+static void note_file(const struct fact_place *place, const struct fact *fact)
+{
+	struct fact_memo *memo = place->memo;
+	struct seen *seen = map_get(&memo->files, fact->path);
+	if (!seen) {
+		seen = arena_new(&memo->arena, struct seen);
+		map_put(&memo->files, arena_str(&memo->arena, fact->path), seen);
+	}
+	seen->at = memo->turn;
+	seen->fact = *fact;
+}
+
 bool facts_look(const struct fact_place *place, struct arena *arena, str path, struct fact *out,
 	struct err *err)
 {
 	struct fs_stat st;
+	const struct seen *seen = map_get(&place->memo->files, path);
+	if (seen && seen->at == place->memo->turn) {
+		*out = seen->fact;
+		out->path = path;
+		return true;
+	}
 	const char *z = arena_str(arena, path).ptr;
 	*out = (struct fact){.kind = FACT_ABSENT, .path = path, .real = STR("")};
-	enum fs_found found = fs_stat_at(root_of(place, z), z, &st, err);
-	if (found != FS_FOUND)
-		return found == FS_ABSENT;
-	if (S_ISREG(st.mode)) {
+	enum fs_found found = stat_path(place, z, &st, err);
+	if (found == FS_FOUND && S_ISDIR(st.mode))
+		return look_tree(place, z, out, err);
+	if (found == FS_FOUND && !S_ISREG(st.mode))
+		return err_set(err, "E-FS-KIND", "%s is neither a file nor a directory", z);
+	if (found == FS_FOUND) {
 		out->kind = FACT_FILE;
 		out->mode = (st.mode & S_IXUSR) != 0;
-		return digest_file(place, z, &st, &out->digest, err);
+		if (!digest_file(place, z, &st, &out->digest, err))
+			return false;
+	} else if (found != FS_ABSENT) {
+		return false;
 	}
-	if (!S_ISDIR(st.mode))
-		return err_set(err, "E-FS-KIND", "%s is neither a file nor a directory", z);
-	struct fs_list list = {0};
-	const char *skip = str_is(path, ".") || !path.len ? ".pawl" : NULL;
-	bool ok = fs_list_tree(root_of(place, z), z, skip, &list, err) &&
-	          digest_list(place, str_is(path, ".") ? STR("") : path, &list, &out->digest, err);
-	out->kind = FACT_TREE;
-	fs_list_finish(&list);
-	return ok;
+	note_file(place, out);
+	return true;
 }
 
 static bool look_glob(const struct fact_place *place, str pattern, struct fact *out,
@@ -197,43 +257,64 @@ static bool look_glob(const struct fact_place *place, str pattern, struct fact *
 	       digest_list(place, STR(""), list, &out->digest, err);
 }
 
-static const char *which(const struct fact_place *place, str name)
+/* Where the program is: on the heap, or NULL. */
+static char *which(const struct fact_place *place, str name)
 {
+	struct buf cwd = {0};
+	struct buf z = {0};
+	buf_printf(&cwd, "%s/%.*s", store_project_path(place->store), STR_ARG(place->dir));
+	buf_add(&z, name);
+	char *found = proc_which(buf_cstr(&z), place->path_env, buf_cstr(&cwd));
+	char *resolved = found ? realpath(found, NULL) : NULL;
+	free(found);
+	buf_finish(&cwd);
+	buf_finish(&z);
+	return resolved;
+}
+
+/* A name that was found once is not looked up again in this run, unless it is gone. */
+static struct seen *seen_tool(const struct fact_place *place, str name)
+{
+	struct fact_memo *memo = place->memo;
 	struct buf key = {0};
 	buf_add(&key, name);
 	buf_add_char(&key, '\0');
 	buf_add_z(&key, place->path_env);
-	char *real = map_get(&place->memo->tools, buf_str(&key));
-	if (!real) {
-		struct buf cwd = {0};
-		buf_printf(&cwd, "%s/%.*s", store_project_path(place->store), STR_ARG(place->dir));
-		struct buf z = {0};
-		buf_add(&z, name);
-		char *found = proc_which(buf_cstr(&z), place->path_env, buf_cstr(&cwd));
-		char *resolved = found ? realpath(found, NULL) : NULL;
-		real = resolved ? arena_printf(&place->memo->arena, "%s", resolved) : NULL;
-		if (real)
-			map_put(&place->memo->tools, arena_str(&place->memo->arena, buf_str(&key)),
-				real);
-		free(found);
-		free(resolved);
-		buf_finish(&cwd);
-		buf_finish(&z);
+	struct seen *seen = map_get(&memo->tools, buf_str(&key));
+	if (!seen) {
+		seen = arena_new(&memo->arena, struct seen);
+		map_put(&memo->tools, arena_str(&memo->arena, buf_str(&key)), seen);
 	}
 	buf_finish(&key);
-	return real;
+	return seen;
 }
 
 static bool look_tool(const struct fact_place *place, str name, struct fact *out, struct err *err)
 {
-	*out = (struct fact){.kind = FACT_ABSENT, .path = name, .real = STR("")};
-	const char *real = which(place, name);
+	struct seen *seen = seen_tool(place, name);
 	struct fs_stat st;
-	if (!real || fs_stat_at(AT_FDCWD, real, &st, err) != FS_FOUND)
+	*out = (struct fact){.kind = FACT_ABSENT, .path = name, .real = STR("")};
+	if (seen->at == place->memo->turn) {
+		*out = seen->fact;
+		out->path = name;
 		return true;
+	}
+	if (!seen->real) {
+		char *found = which(place, name);
+		seen->real = found ? arena_printf(&place->memo->arena, "%s", found) : NULL;
+		free(found);
+	}
+	if (!seen->real || fs_stat_at(AT_FDCWD, seen->real, &st, err) != FS_FOUND) {
+		seen->real = NULL;
+		return true;
+	}
 	out->kind = FACT_TOOL;
-	out->real = str_of(real);
-	return digest_file(place, real, &st, &out->digest, err);
+	out->real = str_of(seen->real);
+	if (!digest_file(place, seen->real, &st, &out->digest, err))
+		return false;
+	seen->fact = *out;
+	seen->at = place->memo->turn;
+	return true;
 }
 
 /* ---- taking ---- */

@@ -24,6 +24,10 @@ struct fact_memo;
 struct fact_memo *fact_memo_create(bool may_write);
 void fact_memo_destroy(struct fact_memo *memo);
 
+/* What was seen counts no more: to be called when a body is about to start or has ended, and when files were restored.
+ * Between two calls a file, or a program, is looked at once however many nodes depend on it. */
+void fact_memo_forget(struct fact_memo *memo);
+
 /* Takes the facts of `reads` and `tools` and those that the plugin named.  Strs live in `arena`.  False with *err where one
  * can't be taken (a path that leaves the project, an unreadable file): the key is incomplete then.
  * The first *declared facts come from `reads` and `tools`.  Outputs (HOST_FACT_OUTPUT and `writes`) are not facts before the body ran; words that they name are left out. */

@@ -328,6 +328,7 @@ static void on_check_exit(void *arg, const struct world_exit *end)
 	struct attempt *attempt = arg;
 	struct engine *engine = attempt->engine;
 	attempt->check = NULL;
+	fact_memo_forget(engine->memo);
 	if (attempt->cancel_reason)
 		check_failed(attempt, "was cancelled");
 	else if (end->code == 0)
@@ -392,6 +393,7 @@ void finish_body(struct attempt *attempt, const struct host_outcome *outcome)
 {
 	struct engine *engine = attempt->engine;
 	struct err err = {0};
+	fact_memo_forget(engine->memo);
 	engine->world->timer_stop(engine->world->ctx, attempt->timer);
 	attempt->timer = NULL;
 	attempt->ran_ms = engine->world->mono_ms(engine->world->ctx) - attempt->started_mono;

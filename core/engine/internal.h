@@ -116,6 +116,12 @@ struct attempt {
 	struct buf check_log;
 };
 
+/* A part of every node's key. */
+struct locale_part {
+	str label; /* "locale/LANG" */
+	str value;
+};
+
 struct engine {
 	const struct world *world;
 	struct store *store;
@@ -151,11 +157,16 @@ struct engine {
 	uint64_t started_mono;
 	bool has_started_bodies;
 	bool has_flushed; /* the run's row is in the store */
+	bool has_directories;
 	struct world_timer *flush_timer;
 	uint64_t flushed_mono;
 	const char *artifacts_dir; /* absolute; of this run */
 	const char *artifacts_rel; /* relative to .pawl/state */
 	const char *state_dir;
+	const char **common_env; /* of every node */
+	size_t common_env_count;
+	struct locale_part locale[9];
+	size_t locale_count;
 	struct map given; /* input name -> const struct value * */
 };
 
@@ -165,6 +176,8 @@ void engine_unit_ended(struct engine *engine, struct unit *unit, enum node_state
 void engine_fail_store(struct engine *engine); /* the store refuses: stop */
 void engine_stop(struct engine *engine, int32_t reason);
 void engine_flush_soon(struct engine *engine);
+/* $ARTIFACTS_DIR and $STATE_DIR, once; a run that only reuses needs none. */
+bool engine_make_directories(struct engine *engine, struct err *err);
 void engine_release_slot(struct engine *engine, const struct unit *unit);
 
 /* Creates a run and its record; NULL with *err.  engine_go starts it; on_ended, or NULL to quit the loop, says when it is over;
@@ -210,12 +223,14 @@ bool record_result(struct attempt *attempt, bool provable, str unproven, int64_t
 void tell(struct attempt *attempt, enum node_event_kind kind, str sentence);
 
 /* nodekey.c: the transcript of a node.  False: `words` say why it is incomplete or not cacheable. */
+void nodekey_prepare(struct engine *engine); /* once a run */
 enum host_key_status nodekey_build(struct attempt *attempt, struct buf *words);
 
 /* Where the facts of this node are looked up. */
 void attempt_fact_place(const struct attempt *attempt, struct fact_place *place);
 
 /* environ.c */
+void environ_prepare(struct engine *engine); /* once a run */
 bool environ_build(struct attempt *attempt, struct err *err);
 str environ_get(const char *const *env, const char *name, bool *found);
 

@@ -221,6 +221,8 @@ static bool reuse_now(struct attempt *attempt)
 		.origin = row->run,
 		.emits = arena_str(&engine->arena, row->emits)};
 	if (restored)
+		fact_memo_forget(engine->memo);
+	if (restored)
 		attempt->decision.sentence = str_of(arena_printf(&attempt->arena,
 			"%.*s, %zu file%s restored", STR_ARG(attempt->decision.sentence), restored,
 			restored == 1 ? "" : "s"));
@@ -323,6 +325,7 @@ static void poll_claim(void *arg)
 	struct attempt *attempt = arg;
 	struct engine *engine = attempt->engine;
 	attempt->timer = NULL;
+	fact_memo_forget(engine->memo);
 	go_on(attempt);
 	engine_pump(engine);
 }
@@ -528,6 +531,7 @@ void node_start(struct engine *engine, struct unit *unit)
 	attempt->started_wall = world->wall_ms(world->ctx);
 	attempt->started_mono = world->mono_ms(world->ctx);
 	attempt->tries++;
+	fact_memo_forget(engine->memo);
 	if (!window_open(attempt, &err) || !sync_artifacts(engine, &err)) {
 		/* It runs, and nothing of it is kept: what it reads can't be told. */
 		attempt->unstorable = str_of(arena_printf(&attempt->arena, "%s", err.message));

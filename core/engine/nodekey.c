@@ -94,17 +94,23 @@ static void add_passed(struct attempt *attempt, struct key *key)
 }
 
 /* What passes unasked and changes how programs print: language, collation, time zone. */
-static void add_locale(struct attempt *attempt, struct key *key)
+void nodekey_prepare(struct engine *engine)
 {
 	static const char *const names[] = {"LANG", "LC_ALL", "LC_COLLATE", "LC_CTYPE",
 		"LC_MESSAGES", "LC_MONETARY", "LC_NUMERIC", "LC_TIME", "TZ"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		bool found = false;
-		str value = environ_get(attempt->engine->options->environment, names[i], &found);
+		str value = environ_get(engine->options->environment, names[i], &found);
 		if (found)
-			key_text(key, str_of(arena_printf(&attempt->arena, "locale/%s", names[i])),
-				value);
+			engine->locale[engine->locale_count++] = (struct locale_part){
+				str_of(arena_printf(&engine->arena, "locale/%s", names[i])), value};
 	}
+}
+
+static void add_locale(const struct engine *engine, struct key *key)
+{
+	for (size_t i = 0; i < engine->locale_count; i++)
+		key_text(key, engine->locale[i].label, engine->locale[i].value);
 }
 
 struct given_scan {
@@ -169,7 +175,7 @@ static bool add_frame(struct attempt *attempt, struct key *key, struct err *err)
 	key_text(key, STR("type"), node->type);
 	key_text(key, STR("plugin"), str_of(type->plugin->id));
 	key_u64(key, STR("epoch"), type->type->cache_epoch);
-	add_locale(attempt, key);
+	add_locale(attempt->engine, key);
 	if (!add_bindings(attempt, key, "with", &node->with, err) ||
 		!add_bindings(attempt, key, "env", &node->env, err))
 		return false;

@@ -197,13 +197,23 @@ static void decide_ready(struct engine *engine)
 	engine->todo.len = engine->todo_head = 0;
 }
 
-/* Before the first body: by the run's row, once it is in the store, the next pawl finds what a killed one left running. */
-static void flush_before_bodies(struct engine *engine)
+/* Before the first body: its directories; and the run's row is committed, because by it the next pawl finds what a killed
+ * one left running. */
+static void prepare_bodies(struct engine *engine)
 {
-	if (engine->running == 1 && !engine->has_flushed) {
-		engine->has_flushed = true;
-		flush(engine);
+	struct err err = {0};
+	if (engine->has_flushed)
+		return;
+	engine->has_flushed = true;
+	flush(engine);
+	if (engine_make_directories(engine, &err))
+		return;
+	if (!err_is_set(&engine->error)) {
+		engine->error = err;
+		err = (struct err){0};
 	}
+	err_finish(&err);
+	engine_fail_store(engine);
 }
 
 /* Those that wait for a slot, oldest first; one whose pool is full doesn't hold up the others. */
@@ -218,11 +228,15 @@ static bool start_waiting(struct engine *engine)
 			node_cancel(engine, unit, engine->stop_reason);
 			any = true;
 		} else if (engine->running < engine->options->jobs && has_slot(engine, unit)) {
+			prepare_bodies(engine);
+			any = true;
+			if (engine->is_stopping) {
+				node_cancel(engine, unit, engine->stop_reason);
+				continue;
+			}
 			engine->running++;
 			use_slot(engine, unit, 1);
-			flush_before_bodies(engine);
 			node_start(engine, unit);
-			any = true;
 		} else {
 			engine->waiting.ptr[kept++] = engine->waiting.ptr[i];
 		}
@@ -242,6 +256,7 @@ void engine_pump(struct engine *engine)
 	if (engine->is_pumping || engine->is_ended)
 		return;
 	engine->is_pumping = true;
+	fact_memo_forget(engine->memo);
 	do
 		decide_ready(engine);
 	while (start_waiting(engine) || engine->todo_head < engine->todo.len);
@@ -287,23 +302,29 @@ static bool find_types(struct engine *engine, struct err *err)
 	return ok;
 }
 
-static bool set_directories(struct engine *engine, struct err *err)
+static void name_directories(struct engine *engine)
 {
 	struct arena *arena = &engine->arena;
 	long long run = (long long)engine->row.id;
+	const char *state = store_state_path(engine->store);
 	engine->artifacts_rel = engine->options->verify
 	                                ? verify_directory(engine)
 	                                : arena_printf(arena, "runs/%lld/artifacts", run);
-	engine->artifacts_dir = arena_printf(
-		arena, "%s/%s", store_state_path(engine->store), engine->artifacts_rel);
-	engine->state_dir = arena_printf(arena, "%s/shared/%.*s", store_state_path(engine->store),
-		STR_ARG(engine->workflow->name));
-	if (engine->options->plan)
-		return true;
-	const char *shared = arena_printf(arena, "shared/%.*s", STR_ARG(engine->workflow->name));
-	return fs_make_dirs(store_state_fd(engine->store), engine->artifacts_rel, 0700, err) &&
-	       fs_make_dirs(store_state_fd(engine->store), shared, 0700, err) &&
-	       fs_make_dirs(store_state_fd(engine->store), "tmp", 0700, err);
+	engine->artifacts_dir = arena_printf(arena, "%s/%s", state, engine->artifacts_rel);
+	engine->state_dir =
+		arena_printf(arena, "%s/shared/%.*s", state, STR_ARG(engine->workflow->name));
+}
+
+bool engine_make_directories(struct engine *engine, struct err *err)
+{
+	int state = store_state_fd(engine->store);
+	const char *shared =
+		arena_printf(&engine->arena, "shared/%.*s", STR_ARG(engine->workflow->name));
+	if (!engine->has_directories)
+		engine->has_directories = fs_make_dirs(state, engine->artifacts_rel, 0700, err) &&
+		                          fs_make_dirs(state, shared, 0700, err) &&
+		                          fs_make_dirs(state, "tmp", 0700, err);
+	return engine->has_directories;
 }
 
 static str describe_inputs(struct engine *engine)
@@ -494,9 +515,12 @@ struct engine *engine_begin(const struct world *world, struct store *store, stru
 	prepare(engine);
 	engine->rules = rules_load(engine, err);
 	bool has_rules = engine->rules || !err_is_set(err);
-	if (has_rules && find_types(engine, err) && open_run(engine, err) &&
-		set_directories(engine, err))
+	if (has_rules && find_types(engine, err) && open_run(engine, err)) {
+		name_directories(engine);
+		environ_prepare(engine);
+		nodekey_prepare(engine);
 		return engine;
+	}
 	engine_free(engine);
 	return NULL;
 }

@@ -365,11 +365,11 @@ static bool ignore(void *arg, str piece, struct err *err)
 bool cas_has(struct store *store, const struct digest *digest, bool verify)
 {
 	struct entry entry;
-	if (!find(store, digest, &entry, NULL) || !entry.found) {
-		return false;
-	}
 	if (verify) {
 		return cas_read(store, digest, (struct cas_sink){ignore, NULL}, NULL);
+	}
+	if (!find(store, digest, &entry, NULL) || !entry.found) {
+		return false;
 	}
 	if (!entry.is_file) {
 		return true;
