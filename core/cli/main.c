@@ -14,8 +14,7 @@ extern const struct command command_run, command_resume, command_approve, comman
 	command_invalidate, command_lint, command_types, command_help;
 extern const struct command command_quarantine, command_release, command_verdicts,
 	command_artifacts, command_gc, command_cancel, command_abandon, command_list, command_diff,
-	command_graph, command_policy;
-extern const struct command command_verify;
+	command_graph, command_policy, command_verify, command_report, command_trace;
 
 const struct command *const commands[] = {
 	&command_run,
@@ -39,6 +38,8 @@ const struct command *const commands[] = {
 	&command_verdicts,
 	&command_list,
 	&command_graph,
+	&command_report,
+	&command_trace,
 	&command_lint,
 	&command_types,
 	&command_policy,

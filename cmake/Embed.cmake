@@ -1,0 +1,11 @@
+# cmake -DOUT=FILE.c "-DFILES=NAME=PATH;..." -P Embed.cmake: files as C strings `const char NAME[]`.
+set(text "/* Made from files of the source; see cmake/Embed.cmake. */\n")
+foreach(pair ${FILES})
+	string(REGEX MATCH "^([^=]+)=(.*)$" _ ${pair})
+	set(name ${CMAKE_MATCH_1})
+	file(READ ${CMAKE_MATCH_2} hex HEX)
+	string(REGEX REPLACE "(................................)" "\\1\n" hex "${hex}")
+	string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1', " hex "${hex}")
+	string(APPEND text "extern const char ${name}[];\nconst char ${name}[] = {\n${hex}0\n};\n")
+endforeach()
+file(WRITE ${OUT} "${text}")
