@@ -34,13 +34,29 @@ void progress_destroy(struct progress *p)
 		return;
 	if (p->view->destroy)
 		p->view->destroy(p);
-	for (uint32_t i = 0; p->partials && i < p->workflow->node_count; i++) {
-		buf_finish(&p->partials[i].streams[0]);
-		buf_finish(&p->partials[i].streams[1]);
+	for (struct seen *seen = p->seen; seen; seen = seen->next) {
+		buf_finish(&seen->printed[0]);
+		buf_finish(&seen->printed[1]);
 	}
+	map_finish(&p->by_id);
 	vec_finish(&p->origins);
 	arena_finish(&p->arena);
 	free(p);
+}
+
+struct seen *progress_seen(struct progress *p, const struct node *node)
+{
+	struct seen *seen = map_get(&p->by_id, node->id);
+	if (seen)
+		return seen;
+	seen = arena_new(&p->arena, struct seen);
+	seen->node = node;
+	p->extra += node != &p->workflow->nodes[node->index];
+	seen->sentence = STR("");
+	seen->next = p->seen;
+	p->seen = seen;
+	map_put(&p->by_id, node->id, seen);
+	return seen;
 }
 
 size_t progress_planned_runs(const struct progress *p)
@@ -54,8 +70,6 @@ static void on_run_started(void *arg, int64_t run, int64_t attempt, const struct
 	p->workflow = workflow;
 	p->run = run;
 	p->attempt = attempt;
-	p->sentences = arena_array(&p->arena, str, workflow->node_count);
-	p->partials = arena_array(&p->arena, struct partial, workflow->node_count);
 	for (uint32_t i = 0; i < workflow->node_count; i++) {
 		size_t width = workflow->nodes[i].id.len;
 		p->id_width = width > p->id_width && width <= 32 ? width : p->id_width;
@@ -80,7 +94,7 @@ static void on_node(void *arg, const struct node_event *e)
 {
 	struct progress *p = arg;
 	if (e->kind == EVENT_DECIDED && e->state != NODE_REUSED) {
-		p->sentences[e->node->index] = arena_str(&p->arena, e->sentence);
+		progress_seen(p, e->node)->sentence = arena_str(&p->arena, e->sentence);
 		p->planned++;
 	}
 	if (e->kind == EVENT_ENDED && e->state == NODE_REUSED)

@@ -14,9 +14,14 @@ struct progress_view {
 };
 extern const struct progress_view progress_plain, progress_live, progress_json;
 
-/* What a node has printed and not yet ended with a line feed, of stdout and of stderr. */
-struct partial {
-	struct buf streams[2];
+/* What is kept of a node while the run goes on.  The items of a fan_out are nodes of their own, that no list of the workflow
+ * has: all are known by their ids. */
+struct seen {
+	const struct node *node; /* valid until the run has ended */
+	str sentence;            /* why it runs, shown when it ends */
+	struct buf printed[2];   /* to stdout and stderr, and not yet ended with a line feed */
+	bool has_ended;          /* a node of a loop_group may end again */
+	struct seen *next;
 };
 
 struct progress {
@@ -32,14 +37,18 @@ struct progress {
 	size_t id_width;
 	size_t planned;
 	size_t dropped; /* bytes of nodes' output that a slow reader made us drop, not yet told */
-	str *sentences; /* per node: why it runs, shown when it ends */
-	struct partial *partials; /* per node */
-	VEC(int64_t) origins;     /* runs that made what was reused, each once, ascending */
+	struct map by_id;
+	struct seen *seen;    /* all of them */
+	uint32_t extra;       /* how many of them are items of a fan_out */
+	VEC(int64_t) origins; /* runs that made what was reused, each once, ascending */
 	const struct node *first_failed;
 	/* Where the plain view's lines go; false: dropped.  `may_drop` is said of nodes' output. */
 	bool (*write)(struct progress *p, str text, bool may_drop);
 	struct live *live; /* of the live view */
 };
+
+/* progress.c: never NULL. */
+struct seen *progress_seen(struct progress *p, const struct node *node);
 
 /* progress_plain.c */
 void plain_run_started(struct progress *p, int64_t run, int64_t attempt);

@@ -89,7 +89,7 @@ static size_t unfinished(str s)
 static void on_output(struct progress *p, const struct node_event *e)
 {
 	int stream = e->stream == WORLD_STDERR;
-	struct buf *held = &p->partials[e->node->index].streams[stream];
+	struct buf *held = &progress_seen(p, e->node)->printed[stream];
 	struct buf all = *held;
 	*held = (struct buf){0};
 	buf_add(&all, e->bytes);
@@ -103,7 +103,7 @@ static void on_output(struct progress *p, const struct node_event *e)
 static void end_output(struct progress *p, const struct node *node)
 {
 	for (int i = 0; i < 2; i++) {
-		struct buf *held = &p->partials[node->index].streams[i];
+		struct buf *held = &progress_seen(p, node)->printed[i];
 		send_output(p, node, i, buf_str(held));
 		buf_finish(held);
 	}
@@ -130,6 +130,12 @@ static void on_ended(struct progress *p, const struct node_event *e)
 {
 	struct buf out = {0};
 	end_output(p, e->node);
+	if (e->state == NODE_PAUSED) {
+		begin(p, &out, "node_paused", e->node);
+		add_text(&out, "sentence", e->sentence);
+		end(p, &out, false);
+		return;
+	}
 	begin(p, &out, "node_ended", e->node);
 	add_text(&out, "state", str_of(node_state_name(e->state)));
 	add_text(&out, "reason", str_of(e->reason));
@@ -297,7 +303,8 @@ static void run_ended(struct progress *p, const struct engine_summary *s)
 	if (s->signal)
 		add_number(&out, "signal", s->signal);
 	if (s->state != RUN_COMPLETED)
-		buf_printf(&out, ",\"next\":\"pawl resume %lld\"", (long long)s->run);
+		buf_printf(&out, ",\"next\":\"pawl %s %lld\"",
+			s->state == RUN_PAUSED ? "approve" : "resume", (long long)s->run);
 	end(p, &out, false);
 }
 

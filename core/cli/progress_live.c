@@ -18,7 +18,7 @@ static const size_t most_waiting = (size_t)64
                                    << 10; /* the terminal takes nothing (Ctrl-S): no redraws */
 
 struct active {
-	uint32_t index;
+	const struct seen *seen;
 	uint64_t since_ms;
 	uint64_t again_ms; /* between two tries: when the next one begins */
 };
@@ -123,8 +123,8 @@ static void add_node(struct row *row, const struct active *a, uint64_t now)
 	} else {
 		add_elapsed(&time, now - a->since_ms);
 	}
-	buf_add_visible(&why, a->again_ms ? STR("waits for its next try") : p->sentences[a->index]);
-	str id = p->workflow->nodes[a->index].id;
+	buf_add_visible(&why, a->again_ms ? STR("waits for its next try") : a->seen->sentence);
+	str id = a->seen->node->id;
 	row_add(row, a->again_ms ? COLOR_YELLOW : COLOR_BLUE, STR("  > "));
 	if (utf8_width(id) > id_width) {
 		row_add(row, COLOR_BOLD, str_slice(id, 0, cut(id, id_width - 1)));
@@ -171,7 +171,7 @@ static void add_status(struct row *row, uint64_t now)
 	struct progress *p = row->p;
 	struct live *live = p->live;
 	struct buf text = {0};
-	uint32_t total = p->workflow->node_count;
+	uint32_t total = p->workflow->node_count + p->extra;
 	row_add(row, COLOR_NONE, STR("  "));
 	if (row->most >= 54)
 		add_bar(row, row->most >= 76 ? 24 : 12, live->ended, total);
@@ -327,10 +327,10 @@ static void run_started(struct progress *p, int64_t run, int64_t attempt)
 	plain_run_started(p, run, attempt);
 }
 
-static bool forget(struct live *live, uint32_t index)
+static bool forget(struct live *live, const struct seen *seen)
 {
 	for (size_t i = 0; i < live->active.len; i++) {
-		if (live->active.ptr[i].index != index)
+		if (live->active.ptr[i].seen != seen)
 			continue;
 		live->active.len--;
 		memmove(live->active.ptr + i, live->active.ptr + i + 1,
@@ -343,18 +343,20 @@ static bool forget(struct live *live, uint32_t index)
 static void on_node(struct progress *p, const struct node_event *e)
 {
 	struct live *live = p->live;
+	struct seen *seen = progress_seen(p, e->node);
 	uint64_t now = p->world->mono_ms(p->world->ctx);
 	switch (e->kind) {
 	case EVENT_STARTED:
 	case EVENT_RETRY:
-		forget(live, e->node->index);
-		*vec_push(&live->active) = (struct active){.index = e->node->index,
+		forget(live, seen);
+		*vec_push(&live->active) = (struct active){.seen = seen,
 			.since_ms = now,
 			.again_ms = e->kind == EVENT_RETRY ? now + e->ms : 0};
 		break;
 	case EVENT_ENDED:
-		forget(live, e->node->index);
-		live->ended++;
+		forget(live, seen);
+		live->ended += !seen->has_ended && e->state != NODE_PAUSED;
+		seen->has_ended |= e->state != NODE_PAUSED;
 		live->reused += e->state == NODE_REUSED;
 		live->failed += e->state == NODE_FAILED;
 		break;

@@ -99,7 +99,7 @@ static size_t piece_of(str text)
 
 static void on_output(struct progress *p, const struct node_event *e)
 {
-	struct buf *held = &p->partials[e->node->index].streams[e->stream == WORLD_STDERR];
+	struct buf *held = &progress_seen(p, e->node)->printed[e->stream == WORLD_STDERR];
 	str text = e->bytes;
 	if (held->len) {
 		buf_add(held, text);
@@ -124,7 +124,7 @@ static void on_output(struct progress *p, const struct node_event *e)
 static void end_output(struct progress *p, const struct node *node)
 {
 	for (int i = 0; i < 2; i++) {
-		struct buf *held = &p->partials[node->index].streams[i];
+		struct buf *held = &progress_seen(p, node)->printed[i];
 		if (held->len)
 			output_line(p, node, buf_str(held));
 		buf_finish(held);
@@ -136,9 +136,7 @@ static void end_output(struct progress *p, const struct node *node)
 static void on_ended(struct progress *p, const struct node_event *e)
 {
 	struct buf time = {0};
-	str why = p->sentences[e->node->index];
-	if (!why.ptr)
-		why = STR("");
+	str why = progress_seen(p, e->node)->sentence;
 	if (e->tries)
 		clock_add_duration(&time, e->ms);
 	switch (e->state) {
@@ -213,15 +211,18 @@ static void add_origins(struct progress *p, struct buf *out)
 	}
 	if (others)
 		buf_add_z(out, others == 1 ? " from run " : " from runs ");
+	size_t left = others;
 	size_t shown = 0;
 	/* The newest say most. */
-	for (size_t i = p->origins.len; i > 0 && shown < SHOWN; i--) {
-		if (p->origins.ptr[i - 1] != p->run)
-			buf_printf(out, "%s%lld", shown++ ? ", " : "",
-				(long long)p->origins.ptr[i - 1]);
+	for (size_t i = 0; i < p->origins.len; i++) {
+		if (p->origins.ptr[i] == p->run)
+			continue;
+		if (left-- <= SHOWN)
+			buf_printf(
+				out, "%s%lld", shown++ ? ", " : "", (long long)p->origins.ptr[i]);
 	}
 	if (others > shown)
-		buf_printf(out, " and %zu more", others - shown);
+		buf_printf(out, " and %zu older ones", others - shown);
 	if (is_own)
 		buf_add_z(out, others ? " and its earlier attempt" : " from its earlier attempt");
 }

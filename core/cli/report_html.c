@@ -311,7 +311,7 @@ static void add_diff(const struct report *r, const struct key_change *change, st
 		                                                : "same";
 		buf_printf(out, "<span class=\"%s\">", kind);
 		report_add_text(out, line);
-		buf_add_z(out, "</span>\n");
+		buf_add_z(out, "</span>");
 	}
 	buf_add_z(out, "</pre>");
 	buf_finish(&lines);
