@@ -3,6 +3,7 @@
 #include "engine/internal.h"
 
 #include "engine/contract.h"
+#include "engine/mask.h"
 #include "engine/verdict.h"
 
 #include <signal.h>
@@ -55,7 +56,10 @@ static void describe_failure(
 		return;
 	}
 	if (outcome->err && err_is_set(outcome->err)) {
-		err_set(err, outcome->err->code, "%s", outcome->err->message);
+		struct buf shown = {0};
+		mask_text(attempt->engine->mask, str_of(outcome->err->message), &shown);
+		err_set(err, outcome->err->code, "%s", buf_cstr(&shown));
+		buf_finish(&shown);
 		if (outcome->err->help)
 			err_help(err, "%s", outcome->err->help);
 		err->at = outcome->err->at;
@@ -315,7 +319,10 @@ static void check_failed(struct attempt *attempt, const char *how)
 	struct err err = {0};
 	struct host_outcome bad = {
 		.status = PAWL_E_FAILED, .has_exit = attempt->has_exit, .exit = attempt->exit};
-	str shown = decide_quote(&attempt->arena, str_trim(buf_str(&attempt->check_log)), 200);
+	struct buf masked = {0};
+	mask_text(attempt->engine->mask, str_trim(buf_str(&attempt->check_log)), &masked);
+	str shown = decide_quote(&attempt->arena, buf_str(&masked), 200);
+	buf_finish(&masked);
 	if (attempt->check_log.len)
 		err_set(&err, "E-ENSURE-RUN", "`ensure.run` %s: %.*s", how, STR_ARG(shown));
 	else

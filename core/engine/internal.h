@@ -103,6 +103,7 @@ struct attempt {
 	const char *skip_reason;   /* of a node that is skipped: a code */
 	str unstorable;            /* why nothing of this can be kept, or empty */
 	bool prints_artifacts_dir; /* its output names this run's own directory */
+	struct buf held[2];        /* of stdout and stderr: what may be the beginning of a secret */
 	struct buf
 		carry; /* the end of the last chunk of stdout, for finding that name across chunks */
 	bool has_history;     /* `last` and `failed` are there (history.h) */
@@ -134,6 +135,7 @@ struct engine {
 	struct fact_memo *memo;
 	struct artifact_watch *watch;
 	struct rules *rules; /* NULL: no policies */
+	struct mask *mask;   /* NULL: no secrets */
 	struct unit *units;
 	uint32_t ended;
 	uint32_t running;

@@ -100,6 +100,8 @@ void attempt_destroy(struct attempt *attempt)
 	trace_finish(&attempt->after);
 	buf_finish(&attempt->emits);
 	buf_finish(&attempt->carry);
+	buf_finish(&attempt->held[0]);
+	buf_finish(&attempt->held[1]);
 	buf_finish(&attempt->check_log);
 	attempt->unit->attempt = NULL;
 	engine->active -= !attempt->is_passive;
@@ -414,139 +416,6 @@ void node_fail_early(struct attempt *attempt, const struct err *err)
 		engine->events->failed(engine->events->arg, engine->row.id, unit->node);
 	}
 	engine_unit_ended(engine, unit, NODE_FAILED);
-}
-
-/* ---- running ---- */
-
-/* An output that names this run's own directory is of no use to another run. */
-static void look_for_artifacts_dir(struct attempt *attempt, str bytes)
-{
-	str name = str_of(attempt->engine->artifacts_dir);
-	buf_add(&attempt->carry, str_slice(bytes, 0, name.len));
-	attempt->prints_artifacts_dir = str_find(bytes, name, 0) != SIZE_MAX ||
-	                                str_find(buf_str(&attempt->carry), name, 0) != SIZE_MAX;
-	buf_clear(&attempt->carry);
-	buf_add(&attempt->carry,
-		str_slice(bytes, bytes.len > name.len ? bytes.len - name.len : 0, bytes.len));
-}
-
-static void on_output(void *arg, int32_t stream, str bytes)
-{
-	struct attempt *attempt = arg;
-	struct engine *engine = attempt->engine;
-	struct cas_writer **writer = stream == PAWL_STDOUT ? &attempt->out : &attempt->log;
-	struct err err = {0};
-	if (!*writer)
-		*writer = cas_writer_create(engine->store);
-	if (stream == PAWL_STDOUT && !attempt->prints_artifacts_dir)
-		look_for_artifacts_dir(attempt, bytes);
-	if (!cas_writer_add(*writer, bytes, &err)) {
-		if (!err_is_set(&engine->error))
-			engine->error = err;
-		else
-			err_finish(&err);
-		engine_fail_store(engine);
-		return;
-	}
-	if (engine->options->verbose)
-		engine->events->node(engine->events->arg, &(struct node_event){.kind = EVENT_OUTPUT,
-								  .node = attempt->unit->node,
-								  .stream = stream,
-								  .bytes = bytes,
-								  .sentence = STR("")});
-}
-
-static void on_emit(void *arg, str name, str value)
-{
-	struct attempt *attempt = arg;
-	buf_add_char(&attempt->emits, attempt->emits.len ? ',' : '{');
-	json_write_string(&attempt->emits, name);
-	buf_add_char(&attempt->emits, ':');
-	json_write_string(&attempt->emits, value);
-}
-
-static void on_artifact(void *arg, str name, const char *path)
-{
-	struct attempt *attempt = arg;
-	struct host_fact *fact = vec_push(&attempt->plugin_facts.list);
-	(void)name;
-	*fact = (struct host_fact){
-		HOST_FACT_OUTPUT, STR("artifact"), arena_str(&attempt->arena, str_of(path))};
-}
-
-static void on_log(void *arg, int32_t level, str text)
-{
-	struct attempt *attempt = arg;
-	if (level >= PAWL_LOG_WARN)
-		tell(attempt, EVENT_NOTE, text);
-}
-
-static void on_progress(void *arg, double fraction, str text)
-{
-	struct attempt *attempt = arg;
-	(void)fraction;
-	tell(attempt, EVENT_NOTE, text);
-}
-
-static void on_finished(void *arg, const struct host_outcome *outcome)
-{
-	struct attempt *attempt = arg;
-	struct engine *engine = attempt->engine;
-	attempt->running = NULL;
-	finish_body(attempt, outcome);
-	engine_pump(engine);
-}
-
-static void on_timeout(void *arg)
-{
-	struct attempt *attempt = arg;
-	attempt->timer = NULL;
-	if (attempt->running) {
-		attempt->cancel_reason = PAWL_CANCEL_TIMEOUT;
-		host_cancel(attempt->running, PAWL_CANCEL_TIMEOUT);
-	}
-}
-
-static bool sync_artifacts(struct engine *engine, struct err *err)
-{
-	if (engine->running > 1 && engine->has_started_bodies)
-		return true; /* what is new may be another's: the end of that one will see it */
-	engine->has_started_bodies = true;
-	return artifacts_sync(engine, err);
-}
-
-void node_start(struct engine *engine, struct unit *unit)
-{
-	static const struct host_events template = {.output = on_output,
-		.emit = on_emit,
-		.artifact = on_artifact,
-		.log = on_log,
-		.progress = on_progress,
-		.finished = on_finished};
-	struct attempt *attempt = unit->attempt;
-	const struct world *world = engine->world;
-	struct host_events *events = arena_new(&attempt->arena, struct host_events);
-	struct err err = {0};
-	unit->state = NODE_RUNNING;
-	attempt->started_wall = world->wall_ms(world->ctx);
-	attempt->started_mono = world->mono_ms(world->ctx);
-	attempt->tries++;
-	fact_memo_forget(engine->memo);
-	if (!window_open(attempt, &err) || !sync_artifacts(engine, &err)) {
-		/* It runs, and nothing of it is kept: what it reads can't be told. */
-		attempt->unstorable = str_of(arena_printf(&attempt->arena, "%s", err.message));
-		err_finish(&err);
-	}
-	attempt->started_overlap = ++engine->overlap;
-	attempt->started_alone = engine->running == 1;
-	record_node(attempt, NODE_RUNNING, NULL, NULL);
-	tell(attempt, EVENT_STARTED, attempt->decision.sentence);
-	*events = template;
-	events->arg = attempt;
-	if (unit->node->timeout_ms)
-		attempt->timer =
-			world->timer_start(world->ctx, unit->node->timeout_ms, on_timeout, attempt);
-	attempt->running = host_start(attempt->host, events);
 }
 
 void node_cancel(struct engine *engine, struct unit *unit, int32_t reason)

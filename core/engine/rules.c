@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "engine/internal.h"
-#include "engine/policy.h"
+#include "engine/policy_stored.h"
 
 #include <stdlib.h>
 
@@ -97,13 +97,9 @@ static struct policy *policy_of(const struct rules *rules, const struct node *no
 
 static struct policy_node describe(const struct attempt *attempt)
 {
-	const struct node *node = attempt->unit->node;
-	return (struct policy_node){.id = node->id,
-		.type = node->type,
-		.workflow = attempt->engine->workflow->name,
-		.description = node->description.ptr ? node->description : STR(""),
-		.output_type = node->output_type.ptr ? node->output_type : STR(""),
-		.fields = node->fields};
+	struct policy_node described;
+	policy_node_of(attempt->engine->workflow, attempt->unit->node, &described);
+	return described;
 }
 
 bool rules_key(struct attempt *attempt, struct key *key, struct err *err)
@@ -119,83 +115,23 @@ bool rules_key(struct attempt *attempt, struct key *key, struct err *err)
 	return true;
 }
 
-struct seen_result {
-	struct attempt *attempt;
-	const struct result_row *row;
-};
-
-static void free_bytes(void *ptr)
-{
-	free(ptr);
-}
-
-static str fetch_output(void *arg)
-{
-	struct seen_result *seen = arg;
-	struct buf bytes = {0};
-	if (seen->row->output_size > ((uint64_t)64 << 20) ||
-		!cas_get(seen->attempt->engine->store, &seen->row->output, &bytes, NULL))
-		return STR("");
-	size_t len = bytes.len;
-	char *ptr = buf_take(&bytes);
-	arena_on_finish(&seen->attempt->arena, free_bytes, ptr);
-	return (str){ptr, len};
-}
-
-static void fetch_history(void *arg, struct policy_history *out)
-{
-	struct seen_result *seen = arg;
-	struct result_row row = *seen->row;
-	results_history(seen->attempt->engine->store, &row, NULL);
-	*out = (struct policy_history){
-		row.times_reused, row.passed_consumers, row.failed_consumers};
-}
-
-static size_t fetch_verdicts(void *arg, const struct policy_verdict **out)
-{
-	struct seen_result *seen = arg;
-	const struct result_row *row = seen->row;
-	struct verdict_list list = {0};
-	if (!verdicts_on(seen->attempt->engine->store, &seen->attempt->arena, row->workflow,
-		    row->node, &row->output, row->has_manifest ? &row->manifest : NULL, &list,
-		    NULL))
-		return 0;
-	struct policy_verdict *all =
-		arena_array(&seen->attempt->arena, struct policy_verdict, list.len);
-	for (size_t i = 0; i < list.len; i++) {
-		const struct verdict_row *v = &list.ptr[i];
-		all[i] = (struct policy_verdict){
-			verdict_kind_name(v->kind), v->by, v->reason, v->at_ms, v->automatic};
-	}
-	*out = all;
-	return list.len;
-}
-
 str rules_reuse(struct attempt *attempt, const struct result_row *row)
 {
 	const struct rules *rules = attempt->engine->rules;
 	const struct node *node = attempt->unit->node;
 	struct policy_node described = describe(attempt);
-	struct seen_result seen = {attempt, row};
+	struct policy_stored stored;
 	struct policy *policy = NULL;
 	str sentence = STR("");
 	if (!rules)
 		return sentence;
 	int64_t now = attempt->engine->world->wall_ms(attempt->engine->world->ctx);
 	policies_set_now(rules->policies, now);
-	struct policy_result result = {.age_ms = now - row->made_ms,
-		.run = row->run,
-		.key = row->key,
-		.digest = row->output,
-		.size = row->output_size,
-		.provable = row->provable,
-		.arg = &seen,
-		.output = fetch_output,
-		.history = fetch_history,
-		.verdicts = fetch_verdicts};
+	policy_stored_init(&stored, attempt->engine->store, &attempt->arena, row, now);
 	for (size_t i = 0; (policy = policy_of(rules, node, i)); i++) {
 		if (policy_has(policy, POLICY_REUSE) &&
-			!policy_reuse(policy, &described, &result, &attempt->arena, &sentence))
+			!policy_reuse(
+				policy, &described, &stored.result, &attempt->arena, &sentence))
 			return sentence;
 	}
 	return STR("");

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "engine/contract.h"
 #include "engine/control.h"
+#include "engine/mask.h"
 #include "engine/rules.h"
 #include "sys/fs.h"
 
@@ -466,6 +467,25 @@ static void mark_given(struct engine *engine)
 	}
 }
 
+/* Every secret of the run, since one node can hand it to another in a file. */
+static struct mask *collect_secrets(struct engine *engine)
+{
+	VEC(str) values = {0};
+	for (uint32_t n = 0; n < engine->workflow->node_count; n++) {
+		const struct strs *names = &engine->workflow->nodes[n].secrets;
+		for (size_t i = 0; i < names->len; i++) {
+			bool found = false;
+			str value = environ_get(
+				engine->options->environment, names->ptr[i].ptr, &found);
+			if (found)
+				*vec_push(&values) = value;
+		}
+	}
+	struct mask *mask = mask_create(values.ptr, values.len);
+	vec_finish(&values);
+	return mask;
+}
+
 static void prepare(struct engine *engine)
 {
 	const struct workflow *workflow = engine->workflow;
@@ -482,6 +502,7 @@ static void prepare(struct engine *engine)
 	}
 	mark_given(engine);
 	give_inputs(engine);
+	engine->mask = collect_secrets(engine);
 }
 
 void engine_free(struct engine *engine)
@@ -491,6 +512,7 @@ void engine_free(struct engine *engine)
 	fact_memo_destroy(engine->memo);
 	artifact_watch_destroy(engine->watch);
 	rules_destroy(engine->rules);
+	mask_destroy(engine->mask);
 	vec_finish(&engine->todo);
 	vec_finish(&engine->waiting);
 	map_finish(&engine->given);
