@@ -33,6 +33,7 @@ find_missing() {
 	need_library lua5.4 liblua5.4-dev
 	need_library sqlite3 libsqlite3-dev
 	need_library libcrypto libssl-dev
+	need_library libcurl libcurl4-openssl-dev # for the example plugin `http`
 	need_library cmocka libcmocka-dev
 	need_program bats bats
 	need_program python3 python3

@@ -1,6 +1,7 @@
 /* main: the table of commands, and what is the same for all of them.  Each command is a file of its own. */
 #include "cli/cli.h"
 #include "cli/help.h"
+#include "cli/plugin_cmd.h"
 #include "sys/tty.h"
 
 #include <fcntl.h>
@@ -43,6 +44,7 @@ const struct command *const commands[] = {
 	&command_lint,
 	&command_types,
 	&command_policy,
+	&command_plugin,
 	&command_gc,
 	&command_help,
 	NULL,

@@ -204,7 +204,7 @@ static bool names_run(const struct value *value, unsigned depth)
 /* Why the result can't be proved current later; empty where it can. */
 static str find_unproven(const struct attempt *attempt)
 {
-	if (!attempt->unit->node->reads_declared)
+	if (!unit_knows_reads(attempt->unit))
 		return STR("reads not declared");
 	if (attempt->captured.doubt.len)
 		return attempt->captured.doubt;

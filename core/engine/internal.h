@@ -51,6 +51,13 @@ struct unit {
 	struct subrun *subrun;
 };
 
+/* Whether all that the body reads is known: the author declares it, or the type's plugin answers for it. */
+static inline bool unit_knows_reads(const struct unit *unit)
+{
+	return unit->node->reads_declared ||
+	       (unit->type && (unit->type->type->caps & PAWL_CAP_PROVABLE));
+}
+
 struct attempt {
 	struct engine *engine;
 	struct unit *unit;

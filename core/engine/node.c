@@ -249,7 +249,7 @@ static bool claim(struct attempt *attempt)
 	struct engine *engine = attempt->engine;
 	struct err err = {0};
 	/* Only what a second run could reuse is worth waiting for. */
-	bool is_shareable = attempt->has_key && attempt->unit->node->reads_declared &&
+	bool is_shareable = attempt->has_key && unit_knows_reads(attempt->unit) &&
 	                    attempt->decision.reason > REASON_KEY_INCOMPLETE;
 	if (attempt->is_claimed || !is_shareable)
 		return true;

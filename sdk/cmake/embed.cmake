@@ -1,0 +1,12 @@
+# Writes OUT, a C file with the FILES of DIR as byte strings: cli/plugin_template.h says what is in it.
+set(text "#include \"cli/plugin_template.h\"\n\n")
+set(rows "")
+foreach(name IN LISTS FILES)
+	file(READ ${DIR}/${name} hex HEX)
+	string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+	string(MAKE_C_IDENTIFIER ${name} id)
+	string(APPEND text "static const char ${id}[] = {${bytes}0};\n")
+	string(APPEND rows "\t{\"${name}\", ${id}},\n")
+endforeach()
+string(APPEND text "\nconst struct template_file plugin_template[] = {\n${rows}\t{NULL, NULL},\n};\n")
+file(WRITE ${OUT} "${text}")
