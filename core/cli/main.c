@@ -16,6 +16,7 @@ extern const struct command command_run, command_resume, command_approve, comman
 extern const struct command command_quarantine, command_release, command_verdicts,
 	command_artifacts, command_gc, command_cancel, command_abandon, command_list, command_diff,
 	command_graph, command_policy, command_verify, command_report, command_trace;
+extern const struct command command_init;
 
 const struct command *const commands[] = {
 	&command_run,
@@ -37,6 +38,7 @@ const struct command *const commands[] = {
 	&command_quarantine,
 	&command_release,
 	&command_verdicts,
+	&command_init,
 	&command_list,
 	&command_graph,
 	&command_report,

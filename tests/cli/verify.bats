@@ -119,9 +119,11 @@ state() {
 
 @test "--json is one object" {
 	etl
-	ok pawl verify parse --json
+	run --separate-stderr pawl verify parse --json
 	printf '%s\n' "$output" | python3 -c 'import json,sys
-r = json.load(sys.stdin)
+text = sys.stdin.read()
+print(text)
+r = json.loads(text)
 assert r["verdict"] == "same" and r["node"] == "parse" and r["then"] == r["now"], r'
 	echo X >~/drift
 	exits 1 pawl verify parse --json
