@@ -16,7 +16,7 @@ extern const struct command command_run, command_resume, command_approve, comman
 extern const struct command command_quarantine, command_release, command_verdicts,
 	command_artifacts, command_gc, command_cancel, command_abandon, command_list, command_diff,
 	command_graph, command_policy, command_verify, command_report, command_trace;
-extern const struct command command_init;
+extern const struct command command_init, command_completion;
 
 const struct command *const commands[] = {
 	&command_run,
@@ -48,6 +48,7 @@ const struct command *const commands[] = {
 	&command_policy,
 	&command_plugin,
 	&command_gc,
+	&command_completion,
 	&command_help,
 	NULL,
 };
