@@ -281,7 +281,7 @@ static struct decision judge(
 		clock_add_duration(&ttl, in->ttl_ms);
 		str limit = arena_str(arena, buf_str(&ttl));
 		buf_finish(&ttl);
-		return say(arena, REASON_EXPIRED, "its result is from %.*s, ttl is %.*s",
+		return say(arena, REASON_EXPIRED, "its result was made %.*s, ttl is %.*s",
 			STR_ARG(age), STR_ARG(limit));
 	}
 	if (c->output_gone.len)
