@@ -19,6 +19,7 @@ struct report_node {
 	int64_t changed_since;      /* the run of that one; 0: there is none to compare with */
 	size_t *deps;               /* indices into report->nodes */
 	size_t dep_count;
+	bool is_hidden; /* of the drawing: one of very many items of a fan_out */
 	/* Where it stands in the drawing; filled by report_layout(). */
 	size_t layer;
 	double y; /* in rows */

@@ -178,8 +178,10 @@ void report_write_graph(const struct report *r, struct buf *out)
 		width, height, width, width * 0.7);
 	for (size_t i = 0; i < r->edge_count; i++)
 		add_edge(&pen, &r->edges[i]);
-	for (size_t i = 0; i < r->count; i++)
-		add_box(&pen, i, chars);
+	for (size_t i = 0; i < r->count; i++) {
+		if (!r->nodes[i].is_hidden)
+			add_box(&pen, i, chars);
+	}
 	buf_add_z(out, "</svg>\n");
 }
 

@@ -79,22 +79,28 @@ static void add_edge(struct layout *l, size_t from, size_t to)
 	join(l, at, to);
 }
 
+static bool is_hidden(const struct layout *l, const struct item *item)
+{
+	return !item->bend && l->r->nodes[item->node].is_hidden;
+}
+
 static void build(struct layout *l)
 {
 	struct report *r = l->r;
 	size_t edges = 0;
 	for (size_t i = 0; i < r->count; i++) {
 		add_item(l, i, NULL, r->nodes[i].layer);
-		edges += r->nodes[i].dep_count;
+		edges += r->nodes[i].is_hidden ? 0 : r->nodes[i].dep_count;
 	}
 	r->edges = arena_array(r->arena, struct report_edge, edges);
 	for (size_t i = 0; i < r->count; i++) {
-		for (size_t d = 0; d < r->nodes[i].dep_count; d++)
+		for (size_t d = 0; !r->nodes[i].is_hidden && d < r->nodes[i].dep_count; d++)
 			add_edge(l, r->nodes[i].deps[d], i);
 	}
 	l->layers = mem_zalloc(mem_mul(r->layers + 1, sizeof(*l->layers)));
 	for (size_t i = 0; i < l->items.len; i++)
-		*vec_push(&l->layers[l->items.ptr[i].layer]) = i;
+		if (!is_hidden(l, &l->items.ptr[i]))
+			*vec_push(&l->layers[l->items.ptr[i].layer]) = i;
 }
 
 static const struct item *sorted; /* qsort takes no argument of its own */
@@ -169,6 +175,8 @@ static void give_out(struct layout *l)
 	double top = 1e9;
 	double bottom = -1e9;
 	for (size_t i = 0; i < l->items.len; i++) {
+		if (is_hidden(l, &l->items.ptr[i]))
+			continue;
 		top = l->items.ptr[i].y < top ? l->items.ptr[i].y : top;
 		bottom = l->items.ptr[i].y > bottom ? l->items.ptr[i].y : bottom;
 	}

@@ -67,6 +67,68 @@ static void take_nodes(struct report *r, const struct workflow *workflow,
 	}
 }
 
+static void add_dep(struct report *r, struct report_node *node, size_t dep)
+{
+	size_t *deps = arena_array(r->arena, size_t, node->dep_count + 1);
+	for (size_t i = 0; i < node->dep_count; i++)
+		deps[i] = node->deps[i];
+	deps[node->dep_count++] = dep;
+	node->deps = deps;
+}
+
+/* The body of a loop_group stands between what the group depends on and the group itself. */
+static void place_members(
+	struct report *r, const struct workflow *workflow, const struct node *holder)
+{
+	struct report_node *group = &r->nodes[holder->index];
+	for (uint32_t i = 0; i < holder->group->member_count; i++) {
+		const struct node *member = &workflow->nodes[holder->group->members[i]];
+		struct report_node *node = &r->nodes[member->index];
+		if (!member->dep_count) {
+			node->deps = r->nodes[holder->index].deps;
+			node->dep_count = holder->dep_count;
+		}
+		if (!member->consumer_count)
+			add_dep(r, group, member->index);
+	}
+	/* What was its own is reached through them. */
+	group->deps += holder->dep_count;
+	group->dep_count -= holder->dep_count;
+}
+
+/* The items of a fan_out stand between what the node depends on and the node itself, unless they are too many to be seen. */
+static void place_items(struct report *r, size_t first, const struct map *by_id)
+{
+	enum { MOST = 12 };
+	size_t *own = arena_array(r->arena, size_t, r->count);
+	for (size_t i = first; i < r->count; i++) {
+		str id = r->nodes[i].id;
+		size_t bracket = str_find_char(id, '[', 0);
+		struct report_node *node =
+			bracket == SIZE_MAX ? NULL : find(by_id, str_slice(id, 0, bracket));
+		size_t at = node ? (size_t)(node - r->nodes) : first;
+		if (at >= first)
+			continue;
+		if (!own[at])
+			own[at] = node->dep_count + 1;
+		r->nodes[i].deps = node->deps;
+		r->nodes[i].dep_count = own[at] - 1;
+		add_dep(r, node, i);
+	}
+	for (size_t i = 0; i < first; i++) {
+		struct report_node *node = &r->nodes[i];
+		size_t items = own[i] ? node->dep_count - (own[i] - 1) : 0;
+		for (size_t d = own[i] ? own[i] - 1 : 0; items > MOST && d < node->dep_count; d++)
+			r->nodes[node->deps[d]].is_hidden = true;
+		if (items > MOST) {
+			node->dep_count = own[i] - 1;
+		} else if (items) {
+			node->deps += own[i] - 1;
+			node->dep_count = items;
+		}
+	}
+}
+
 /* Without the workflow, what the nodes consumed says what they depended on. */
 static void take_inputs(struct report *r, const struct map *by_id)
 {
@@ -147,6 +209,12 @@ bool report_load(struct report *r, struct cli *cli, struct store *store, int64_t
 	take_nodes(r, workflow, &rows, &by_id);
 	if (!workflow)
 		take_inputs(r, &by_id);
+	for (uint32_t i = 0; workflow && i < workflow->node_count; i++) {
+		if (workflow->nodes[i].group)
+			place_members(r, workflow, &workflow->nodes[i]);
+	}
+	if (workflow)
+		place_items(r, workflow->node_count, &by_id);
 	workflow_destroy(workflow);
 	take_results(r, &by_id);
 	map_finish(&by_id);
