@@ -73,6 +73,8 @@ struct attempt {
 	struct digest digest; /* of the key */
 	struct digest own;    /* of the key without its inputs */
 	bool has_key;
+	uint32_t
+		left_out; /* of a slot: whose output is not in the key, since the item stands for it */
 	bool is_claimed;
 	struct host_facts plugin_facts;
 	struct trace before;

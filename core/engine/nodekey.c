@@ -16,18 +16,70 @@ static void add_strs(struct key *key, const char *label, const struct strs *list
 	key_close(key);
 }
 
-static void add_input(struct key *key, const struct unit *dep)
+static void add_input(struct attempt *attempt, struct key *key, const struct unit *dep)
 {
 	enum node_state state = dep->state == NODE_REUSED ? NODE_COMPLETED : dep->state;
 	key_open(key, dep->node->id);
 	key_text(key, STR("state"), str_of(node_state_name(state)));
-	if (dep->out.has_output)
+	if (dep->out.has_output && dep->node->index != attempt->left_out)
 		key_digest(key, STR("output"), &dep->out.output);
 	if (dep->out.has_manifest)
 		key_digest(key, STR("artifacts"), &dep->out.manifest);
 	if (dep->out.emits.len)
 		key_text(key, STR("emits"), dep->out.emits);
 	key_close(key);
+}
+
+static bool mentions(const struct value *value, str id, unsigned depth)
+{
+	if (!value || depth > 64)
+		return value != NULL;
+	if (value->kind == VALUE_STRING)
+		return str_find(value->as.text, id, 0) != SIZE_MAX;
+	for (size_t i = 0; value->kind == VALUE_LIST && i < value->as.list.count; i++) {
+		if (mentions(&value->as.list.items[i], id, depth + 1))
+			return true;
+	}
+	for (size_t i = 0; value->kind == VALUE_MAP && i < value->as.map.count; i++) {
+		if (mentions(&value->as.map.items[i].value, id, depth + 1))
+			return true;
+	}
+	return false;
+}
+
+/* Whether anything but its items can bring the output of `source` to a slot. */
+static bool uses_source(const struct node *node, str source)
+{
+	static const char *const others[] = {"id", "depends_on", "description", "fan_out"};
+	const struct value *fields = node->fields;
+	for (size_t i = 0; i < fields->as.map.count; i++) {
+		const struct value_member *m = &fields->as.map.items[i];
+		bool is_other = false;
+		for (size_t k = 0; k < sizeof(others) / sizeof(others[0]); k++)
+			is_other = is_other || str_is(m->key, others[k]);
+		if (!is_other && mentions(&m->value, source, 0))
+			return true;
+	}
+	for (size_t i = 0; i < node->env.len; i++) {
+		if (mentions(node->env.ptr[i].value, source, 0))
+			return true; /* what `defaults` gives, too */
+	}
+	return false;
+}
+
+/* A slot depends on its item.  The list that the item comes from is not part of its key, or a new item would run them all. */
+static uint32_t find_left_out(const struct attempt *attempt)
+{
+	const struct node *node = attempt->unit->node;
+	const struct unit *parent = attempt->unit->parent;
+	const struct fan_out *fan = parent ? parent->node->fan_out : NULL;
+	struct ref ref;
+	if (!fan || !attempt->unit->item || fan->items->kind != VALUE_STRING ||
+		!ref_is_whole(fan->items->as.text, &ref) || ref.kind != REF_OUTPUT)
+		return NO_NODE;
+	const struct node *source =
+		workflow_resolve(attempt->engine->workflow, attempt->scope, ref.name);
+	return source && !uses_source(node, ref.name) ? source->index : NO_NODE;
 }
 
 /* Direct dependencies and nodes further up that are named, merged in the order of their ids. */
@@ -45,7 +97,8 @@ static void add_inputs(struct attempt *attempt, struct key *key)
 		if (!take_dep && d < node->dep_count)
 			take_dep = str_cmp(engine->workflow->nodes[node->deps[d]].id,
 					   engine->workflow->nodes[node->refs[r]].id) < 0;
-		add_input(key, &engine->units[take_dep ? node->deps[d++] : node->refs[r++]]);
+		add_input(
+			attempt, key, &engine->units[take_dep ? node->deps[d++] : node->refs[r++]]);
 	}
 	key_close(key);
 }
@@ -210,6 +263,7 @@ enum host_key_status nodekey_build(struct attempt *attempt, struct buf *words)
 	struct err err = {0};
 	struct key *key = &attempt->key;
 	key_begin(key);
+	attempt->left_out = find_left_out(attempt);
 	if (!add_frame(attempt, key, &err) || !rules_key(attempt, key, &err)) {
 		buf_add_z(words, err.message);
 		err_finish(&err);

@@ -257,6 +257,8 @@ static bool resolve(struct attempt *attempt, const struct ref *ref, str *text,
 		*text = state_of(unit);
 		return true;
 	}
+	if (attempt->has_key && unit->node->index == attempt->left_out)
+		attempt->unstorable = STR("it uses the whole list besides its item");
 	if (!output_of(attempt, unit, text, err))
 		return false;
 	if (!ref->path.len)
