@@ -49,6 +49,9 @@ struct field {
 const struct field *field_find(str name);
 const struct field *field_table(size_t *count);
 
+/* workflow.c: the fields of the top level, by number; NULL behind the last. */
+const char *load_top_field(size_t number, const char **schema);
+
 /* readers.c: shared by node fields and workflow keys; each reports what it refuses. */
 bool take_text(struct load *load, const struct value_member *member, str *out);
 bool take_flag(struct load *load, const struct value_member *member, bool *out);
@@ -91,6 +94,7 @@ const struct value *load_top(
 /* nodes.c: the list of nodes, their type keys and unknown fields. */
 void load_nodes(struct load *load);
 bool load_is_foreign_key(str key);
+const char *load_foreign_key(size_t number); /* NULL behind the last */
 void load_note_foreign(struct load *load, const struct value_member *member);
 bool load_is_name(str text); /* [A-Za-z_][A-Za-z0-9_-]{0,63} */
 

@@ -34,17 +34,23 @@ static bool is_type_elsewhere(str key)
 	return str_is(key, "prompt") || str_is(key, "command") || str_is(key, "loop");
 }
 
+/* Archon's, without meaning to a deterministic workflow. */
+static const char *const foreign_keys[] = {"provider", "model", "effort", "interactive", "worktree",
+	"container", "tags", "requires", "mutates_checkout", "evidence_policy", "outcome_field",
+	"betas", "sandbox", "thinking", "modelReasoningEffort", "webSearchMode",
+	"additionalDirectories", "fallbackModel", "maxBudgetUsd", "systemPrompt", "allowed_tools",
+	"denied_tools", "mcp", "hooks", "skills", "idle_timeout", "context"};
+
+const char *load_foreign_key(size_t number)
+{
+	return number < sizeof(foreign_keys) / sizeof(foreign_keys[0]) ? foreign_keys[number]
+	                                                               : NULL;
+}
+
 bool load_is_foreign_key(str key)
 {
-	/* Archon's, without meaning to a deterministic workflow. */
-	static const char *const names[] = {"provider", "model", "effort", "interactive",
-		"worktree", "container", "tags", "requires", "mutates_checkout", "evidence_policy",
-		"outcome_field", "betas", "sandbox", "thinking", "modelReasoningEffort",
-		"webSearchMode", "additionalDirectories", "fallbackModel", "maxBudgetUsd",
-		"systemPrompt", "allowed_tools", "denied_tools", "mcp", "hooks", "skills",
-		"idle_timeout", "context"};
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (str_is(key, names[i]))
+	for (size_t i = 0; load_foreign_key(i); i++) {
+		if (str_is(key, load_foreign_key(i)))
 			return true;
 	}
 	return false;

@@ -204,19 +204,40 @@ static void take_nodes(struct top *top, const struct value_member *m)
 static const struct top_field {
 	const char *name;
 	void (*take)(struct top *top, const struct value_member *member);
+	const char *as;     /* its schema is the one of this field of a node; or NULL */
+	const char *schema; /* JSON Schema of its value, for editors */
 } top_fields[] = {
-	{"name", take_name},
-	{"description", take_top_description},
-	{"inputs", take_inputs},
-	{"returns", take_returns},
-	{"defaults", take_defaults},
-	{"env", take_top_env},
-	{"pass_env", take_top_pass_env},
-	{"secrets", take_top_secrets},
-	{"policy", take_top_policy},
-	{"pools", take_pools},
-	{"nodes", take_nodes},
+	{"name", take_name, "id", NULL},
+	{"description", take_top_description, "description", NULL},
+	{"inputs", take_inputs, NULL,
+		"{\"type\":\"object\",\"additionalProperties\":{\"anyOf\":[{\"type\":\"null\"},{\"type\":\"object\","
+		"\"properties\":{\"required\":{\"type\":\"boolean\"},\"default\":{},\"description\":{\"type\":\"string\"},"
+		"\"type\":{\"enum\":[\"string\",\"number\",\"boolean\",\"json\"]}},\"additionalProperties\":false}]}}"},
+	{"returns", take_returns, "id", NULL},
+	{"defaults", take_defaults, NULL,
+		"{\"type\":\"object\",\"properties\":{\"timeout\":{\"$ref\":\"#/definitions/node/properties/timeout\"},"
+		"\"retry\":{\"$ref\":\"#/definitions/node/properties/retry\"},"
+		"\"env\":{\"$ref\":\"#/definitions/node/properties/env\"},"
+		"\"shell\":{\"type\":\"object\",\"properties\":{\"options\":{\"type\":\"string\"}},"
+		"\"additionalProperties\":false}},\"additionalProperties\":false}"},
+	{"env", take_top_env, "env", NULL},
+	{"pass_env", take_top_pass_env, "pass_env", NULL},
+	{"secrets", take_top_secrets, "secrets", NULL},
+	{"policy", take_top_policy, "pass_env", NULL},
+	{"pools", take_pools, NULL,
+		"{\"type\":\"object\",\"additionalProperties\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":10000}}"},
+	{"nodes", take_nodes, NULL,
+		"{\"type\":\"array\",\"minItems\":1,\"items\":{\"$ref\":\"#/definitions/node\"}}"},
 };
+
+const char *load_top_field(size_t number, const char **schema)
+{
+	if (number >= sizeof(top_fields) / sizeof(top_fields[0]))
+		return NULL;
+	const struct top_field *field = &top_fields[number];
+	*schema = field->as ? field_find(str_of(field->as))->schema : field->schema;
+	return field->name;
+}
 
 static void take_top_field(struct top *top, const struct value_member *m)
 {
