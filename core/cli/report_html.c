@@ -425,7 +425,7 @@ void report_write_html(const struct report *r, struct buf *out)
 {
 	add_head(r, out);
 	add_failure(r, out);
-	buf_add_z(out, "<section><h2>Graph</h2>\n<div class=\"wide\">\n");
+	buf_add_z(out, "<section><h2>Graph</h2>\n<div class=\"graph-room\">\n");
 	report_write_graph(r, out);
 	buf_add_z(out, "</div></section>\n<section><h2>Timeline</h2>\n");
 	report_write_timeline(r, out);

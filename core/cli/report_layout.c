@@ -46,6 +46,24 @@ static void set_layers(struct report *r)
 		r->layers = r->nodes[i].layer >= r->layers ? r->nodes[i].layer + 1 : r->layers;
 }
 
+/* What depends on nothing stands right before the first that needs it, not at the very left. */
+static void pull_sources(struct report *r)
+{
+	size_t *first =
+		arena_array(r->arena, size_t, r->count); /* of those that need it; 0: none */
+	for (size_t i = 0; i < r->count; i++) {
+		for (size_t d = 0; d < r->nodes[i].dep_count; d++) {
+			size_t dep = r->nodes[i].deps[d];
+			if (!first[dep] || r->nodes[i].layer < first[dep])
+				first[dep] = r->nodes[i].layer;
+		}
+	}
+	for (size_t i = 0; i < r->count; i++) {
+		if (!r->nodes[i].dep_count && first[i])
+			r->nodes[i].layer = first[i] - 1;
+	}
+}
+
 static size_t add_item(struct layout *l, size_t node, struct report_bend *bend, size_t layer)
 {
 	*vec_push(&l->items) =
@@ -170,6 +188,35 @@ static void sweep(struct layout *l, bool to_the_right)
 	}
 }
 
+static int by_y(const void *a, const void *b)
+{
+	const struct item *x = *(const struct item *const *)a;
+	const struct item *y = *(const struct item *const *)b;
+	return (x->y > y->y) - (x->y < y->y);
+}
+
+/* Bands in which nothing stands in any layer are taken out. */
+static void close_gaps(struct layout *l)
+{
+	struct item **all = arena_array(l->r->arena, struct item *, l->items.len);
+	size_t count = 0;
+	double moved = 0;
+	for (size_t i = 0; i < l->items.len; i++) {
+		if (!is_hidden(l, &l->items.ptr[i]))
+			all[count++] = &l->items.ptr[i];
+	}
+	if (count)
+		qsort(all, count, sizeof(struct item *), by_y);
+	double last = count ? all[0]->y : 0;
+	for (size_t i = 0; i < count; i++) {
+		double y = all[i]->y;
+		if (y - last > 1)
+			moved += y - last - 1;
+		last = y;
+		all[i]->y -= moved;
+	}
+}
+
 static void give_out(struct layout *l)
 {
 	double top = 1e9;
@@ -194,6 +241,7 @@ void report_layout(struct report *r)
 {
 	struct layout l = {.r = r};
 	set_layers(r);
+	pull_sources(r);
 	build(&l);
 	for (size_t layer = 0; layer < r->layers; layer++) {
 		for (size_t i = 0; i < l.layers[layer].len; i++)
@@ -201,6 +249,7 @@ void report_layout(struct report *r)
 	}
 	for (int i = 0; i < SWEEPS; i++)
 		sweep(&l, i % 2 == 0);
+	close_gaps(&l);
 	give_out(&l);
 	for (size_t i = 0; i < l.items.len; i++) {
 		vec_finish(&l.items.ptr[i].before);
