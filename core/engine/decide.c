@@ -82,6 +82,8 @@ str decide_quote(struct arena *arena, str value, size_t limit)
 			buf_add_z(&text, "\\n");
 		else if (visible.ptr[i] == '\t')
 			buf_add_z(&text, "\\t");
+		else if (visible.ptr[i] == '"')
+			buf_add_z(&text, "\\\"");
 		else
 			buf_add_char(&text, visible.ptr[i]);
 	}
