@@ -1,4 +1,5 @@
-"""complete: what the program has, the documents have: reasons of decide(), commands and their options, fields of a node."""
+"""complete: what the program has, the documents have: reasons of decide(), commands and their options, fields of a node,
+words of schemas."""
 import re
 import subprocess
 import sys
@@ -37,6 +38,7 @@ for command in commands:
 demand(options, "docs/cli.md", "option")
 demand(re.findall(r'^\t\{"(\w+)", take_', text("core/model/fields.c"), re.M), "docs/language.md", "field")
 demand(re.findall(r'^\t\{"(\w+)", take_', text("core/model/workflow.c"), re.M), "docs/language.md", "field")
+demand(re.findall(r'^\t\{STR_INIT\("([$\w]+)"\), read_', text("core/data/schema_words.c"), re.M), "docs/schema.md", "word")
 print(*problems, sep="\n")
 print(f"{len(problems)} things that the documents don't have")
 sys.exit(bool(problems))

@@ -2,6 +2,7 @@
 
     examples.py PAWL FILE.md...            run, say what differs
     examples.py --update PAWL FILE.md...   write what the program prints into the documents
+    examples.py --prove PAWL               show on small documents that it finds what it is there for
 
 In a document:
 
@@ -208,7 +209,43 @@ class Document:
             file.write("\n".join(self.lines))
 
 
+# A document, and what must be said of it; None: nothing.
+PROOFS = [
+    ("```console\n$ echo a; echo b\na\nb\n```\n", None),
+    ("```console\n$ echo a; echo b\na\n```\n", "echo a; echo b"),
+    ("```console\n$ echo a; echo b\n...\nb\n```\n", None),
+    ("```console\n$ echo a; echo b\n...\na\n```\n", "+b"),
+    ("```console\n$ echo took 5ms here\ntook 31ms ...\n```\n", None),
+    ("```console\n$ false\n```\n", "$ false"),
+    ("```console\n$ false\n$ echo $?\n1\n```\n", None),
+    ("```text a/b.txt\nhello\n```\n\n```console\n$ cat a/b.txt\nhello\n```\n", None),
+    ("```text a\n```\n\n<!-- new project -->\n\n```console\n$ ls\na\n```\n", "-a"),
+    ("```yaml\nretry: {max_attempts: 2}\n```\n", None),
+    ("```yaml\nretri: {max_attempts: 2}\n```\n", "retri"),
+    ("```yaml\n- id: a\n  depends_on: b\n  bash: ls\n```\n", "E-DEP-UNKNOWN"),
+]
+
+
+def prove(pawl):
+    wrong = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        path = os.path.join(scratch, "document.md")
+        for text, wanted in PROOFS:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            document = Document(path)
+            document.play(os.path.abspath(pawl))
+            said = "\n".join(document.failures)
+            if bool(said) != bool(wanted) or (wanted and wanted not in said):
+                print(f"{text}\nshould have been told {wanted!r}, and was told\n{said}\n")
+                wrong += 1
+    print(f"{len(PROOFS)} documents, {wrong} judged wrongly")
+    return bool(wrong)
+
+
 def main(args):
+    if args[:1] == ["--prove"]:
+        return prove(args[1])
     update = args[:1] == ["--update"]
     pawl, *paths = args[1:] if update else args
     failed = commands = 0
