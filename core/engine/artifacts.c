@@ -456,6 +456,21 @@ static bool restore_one(struct attempt *attempt, const struct artifact *a, struc
 	return cas_restore(attempt->engine->store, &a->digest, fd, path, a->mode, err);
 }
 
+void artifacts_pretend(struct attempt *attempt, const struct result_row *row)
+{
+	struct manifest manifest = {0};
+	if (row->has_manifest && load_manifest(attempt, &row->manifest, &manifest, NULL)) {
+		for (size_t i = 0; i < manifest.list.len; i++) {
+			const struct artifact *a = &manifest.list.ptr[i];
+			if (a->root == ROOT_PROJECT && a->kind == ARTIFACT_FILE &&
+				!is_in_place(attempt, a))
+				fact_memo_pretend(
+					attempt->engine->memo, a->path, a->mode, &a->digest);
+		}
+	}
+	manifest_finish(&manifest);
+}
+
 bool artifacts_restore(
 	struct attempt *attempt, const struct result_row *row, size_t *restored, struct err *err)
 {

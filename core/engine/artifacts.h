@@ -41,6 +41,9 @@ struct stamp artifacts_stamp(struct attempt *attempt, str declared);
 void artifacts_check(
 	struct attempt *attempt, const struct trace *trace, struct candidate *candidate);
 
+/* In a plan: what would be put back shows in the facts of later nodes. */
+void artifacts_pretend(struct attempt *attempt, const struct result_row *row);
+
 /* Puts back whatever is gone or differs.  *restored counts files. */
 bool artifacts_restore(
 	struct attempt *attempt, const struct result_row *row, size_t *restored, struct err *err);

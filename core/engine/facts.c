@@ -3,6 +3,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "engine/pretend.h"
 #include "store/results.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
@@ -33,6 +34,7 @@ struct fact_memo {
 	struct map tools;     /* "NAME\0PATH" -> struct seen * */
 	struct map files;     /* path -> struct seen *; not of trees */
 	struct fs_look *look; /* of this turn; NULL: not yet made */
+	struct pretence pretence;
 };
 
 struct fact_memo *fact_memo_create(bool may_write)
@@ -58,8 +60,15 @@ void fact_memo_destroy(struct fact_memo *memo)
 	map_finish(&memo->tools);
 	map_finish(&memo->files);
 	fs_look_destroy(memo->look);
+	pretence_finish(&memo->pretence);
 	arena_finish(&memo->arena);
 	free(memo);
+}
+
+void fact_memo_pretend(struct fact_memo *memo, str path, uint32_t mode, const struct digest *digest)
+{
+	pretend_file(&memo->pretence, path, mode, digest);
+	fact_memo_forget(memo);
 }
 
 static bool memo_holds(const struct memo_row *row, const struct fs_stat *st)
@@ -112,6 +121,11 @@ static int root_of(const struct fact_place *place, const char *path)
 static bool digest_file(const struct fact_place *place, const char *path, struct fs_stat *st,
 	struct digest *out, struct err *err)
 {
+	const struct pretended *pretended = pretend_find(&place->memo->pretence, str_of(path));
+	if (pretended) {
+		*out = pretended->digest;
+		return true;
+	}
 	const struct memo_row *row = memo_find(place, str_of(path));
 	if (row && memo_holds(row, st)) {
 		*out = row->digest;
@@ -195,14 +209,16 @@ static enum fs_found stat_path(
 	return fs_look_at(memo->look, path, st, err);
 }
 
-static bool look_tree(
-	const struct fact_place *place, const char *z, struct fact *out, struct err *err)
+static bool look_tree(const struct fact_place *place, const char *z, bool is_there,
+	struct fact *out, struct err *err)
 {
-	bool is_project = str_is(out->path, ".") || !out->path.len;
+	str dir = str_is(out->path, ".") ? STR("") : out->path;
 	struct fs_list list = {0};
-	bool ok = fs_list_tree(root_of(place, z), z, is_project ? ".pawl" : NULL, &list, err) &&
-	          digest_list(place, str_is(out->path, ".") ? STR("") : out->path, &list,
-			  &out->digest, err);
+	bool ok = !is_there ||
+	          fs_list_tree(root_of(place, z), z, dir.len ? NULL : ".pawl", &list, err);
+	if (ok && place->memo->pretence.paths.len)
+		pretend_add_tree(&place->memo->pretence, dir, &list);
+	ok = ok && digest_list(place, dir, &list, &out->digest, err);
 	out->kind = FACT_TREE;
 	fs_list_finish(&list);
 	return ok;
@@ -232,9 +248,14 @@ bool facts_look(const struct fact_place *place, struct arena *arena, str path, s
 	}
 	const char *z = arena_str(arena, path).ptr;
 	*out = (struct fact){.kind = FACT_ABSENT, .path = path, .real = STR("")};
-	enum fs_found found = stat_path(place, z, &st, err);
+	const struct pretended *pretended = pretend_find(&place->memo->pretence, path);
+	enum fs_found found = pretended ? FS_FOUND : stat_path(place, z, &st, err);
+	if (pretended)
+		st = pretended->stat;
 	if (found == FS_FOUND && S_ISDIR(st.mode))
-		return look_tree(place, z, out, err);
+		return look_tree(place, z, true, out, err);
+	if (found == FS_ABSENT && pretend_in(&place->memo->pretence, path))
+		return look_tree(place, z, false, out, err);
 	if (found == FS_FOUND && !S_ISREG(st.mode))
 		return err_set(err, "E-FS-KIND", "%s is neither a file nor a directory", z);
 	if (found == FS_FOUND) {
@@ -253,8 +274,11 @@ static bool look_glob(const struct fact_place *place, str pattern, struct fact *
 	struct fs_list *list, struct err *err)
 {
 	*out = (struct fact){.kind = FACT_GLOB, .path = pattern, .real = STR("")};
-	return fs_glob(store_project_fd(place->store), pattern, list, err) &&
-	       digest_list(place, STR(""), list, &out->digest, err);
+	if (!fs_glob(store_project_fd(place->store), pattern, list, err))
+		return false;
+	if (place->memo->pretence.paths.len)
+		pretend_add_glob(&place->memo->pretence, pattern, list);
+	return digest_list(place, STR(""), list, &out->digest, err);
 }
 
 /* Where the program is: on the heap, or NULL. */

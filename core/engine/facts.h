@@ -23,6 +23,9 @@ struct fact_place {
 struct fact_memo;
 struct fact_memo *fact_memo_create(bool may_write);
 void fact_memo_destroy(struct fact_memo *memo);
+/* In a plan: from now on facts are as if this file of the project were there. */
+void fact_memo_pretend(
+	struct fact_memo *memo, str path, uint32_t mode, const struct digest *digest);
 
 /* What was seen counts no more: to be called when a body is about to start or has ended, and when files were restored.
  * Between two calls a file, or a program, is looked at once however many nodes depend on it. */

@@ -222,6 +222,8 @@ static bool reuse_now(struct attempt *attempt)
 		.result = row->id,
 		.origin = row->run,
 		.emits = arena_str(&engine->arena, row->emits)};
+	if (engine->options->plan)
+		artifacts_pretend(attempt, row);
 	if (restored)
 		fact_memo_forget(engine->memo);
 	if (restored)

@@ -1,0 +1,109 @@
+/* pretend: see pretend.h. */
+#include "engine/pretend.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+void pretence_finish(struct pretence *pretence)
+{
+	map_finish(&pretence->by_path);
+	vec_finish(&pretence->paths);
+	arena_finish(&pretence->arena);
+}
+
+void pretend_file(struct pretence *pretence, str path, uint32_t mode, const struct digest *digest)
+{
+	struct pretended *file = map_get(&pretence->by_path, path);
+	if (!file) {
+		file = arena_new(&pretence->arena, struct pretended);
+		path = arena_str(&pretence->arena, path);
+		map_put(&pretence->by_path, path, file);
+		*vec_push(&pretence->paths) = path;
+	}
+	*file = (struct pretended){.stat.mode = S_IFREG | (mode & 07777), .digest = *digest};
+}
+
+const struct pretended *pretend_find(const struct pretence *pretence, str path)
+{
+	return pretence->paths.len ? map_get(&pretence->by_path, path) : NULL;
+}
+
+/* The path within the directory; empty where it is not in it. */
+static str inner(str dir, str path)
+{
+	if (!dir.len)
+		return path;
+	bool is_in = str_starts(path, dir) && path.len > dir.len + 1 && path.ptr[dir.len] == '/';
+	return is_in ? str_slice(path, dir.len + 1, path.len) : STR("");
+}
+
+bool pretend_in(const struct pretence *pretence, str dir)
+{
+	for (size_t i = 0; i < pretence->paths.len; i++) {
+		if (inner(dir, pretence->paths.ptr[i]).len)
+			return true;
+	}
+	return false;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct fs_entry *)a)->name, ((const struct fs_entry *)b)->name);
+}
+
+/* The first `sorted` entries are in order; the others have been added here. */
+static void add(struct fs_list *list, size_t sorted, str name, const struct fs_stat *stat)
+{
+	char *copy = mem_dup(name.ptr, name.len);
+	struct fs_entry wanted = {.name = copy, .stat = *stat};
+	struct fs_entry *found =
+		sorted ? bsearch(&wanted, list->ptr, sorted, sizeof(wanted), by_name) : NULL;
+	for (size_t i = sorted; !found && i < list->len; i++) {
+		if (strcmp(list->ptr[i].name, copy) == 0)
+			found = &list->ptr[i];
+	}
+	if (!found) {
+		*vec_push(list) = wanted;
+		return;
+	}
+	free(found->target);
+	found->target = NULL;
+	found->stat = *stat;
+	free(copy);
+}
+
+static void sort(struct fs_list *list)
+{
+	if (list->len)
+		qsort(list->ptr, list->len, sizeof(*list->ptr), by_name);
+}
+
+void pretend_add_tree(const struct pretence *pretence, str dir, struct fs_list *list)
+{
+	static const struct fs_stat directory = {.mode = S_IFDIR | 0755};
+	size_t sorted = list->len;
+	for (size_t i = 0; i < pretence->paths.len; i++) {
+		str path = pretence->paths.ptr[i];
+		str name = inner(dir, path);
+		if (!name.len)
+			continue;
+		for (size_t at = str_find_char(name, '/', 0); at != SIZE_MAX;
+			at = str_find_char(name, '/', at + 1))
+			add(list, sorted, str_slice(name, 0, at), &directory);
+		add(list, sorted, name, &pretend_find(pretence, path)->stat);
+	}
+	sort(list);
+}
+
+void pretend_add_glob(const struct pretence *pretence, str pattern, struct fs_list *list)
+{
+	size_t sorted = list->len;
+	for (size_t i = 0; i < pretence->paths.len; i++) {
+		str path = pretence->paths.ptr[i];
+		if (fs_glob_matches(pattern, path))
+			add(list, sorted, path, &pretend_find(pretence, path)->stat);
+	}
+	sort(list);
+}

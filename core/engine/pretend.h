@@ -1,0 +1,32 @@
+/* pretend: files as they would be: a plan restores nothing, but what it says of later nodes must hold for a run that does. */
+#ifndef ENGINE_PRETEND_H
+#define ENGINE_PRETEND_H
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "sys/fs.h"
+
+struct pretended {
+	struct fs_stat stat; /* type and permissions only */
+	struct digest digest;
+};
+
+struct pretence {
+	struct arena arena;
+	struct map by_path; /* -> struct pretended * */
+	VEC(str) paths;
+};
+
+void pretence_finish(struct pretence *pretence);
+void pretend_file(struct pretence *pretence, str path, uint32_t mode, const struct digest *digest);
+const struct pretended *pretend_find(const struct pretence *pretence, str path); /* NULL: none */
+
+/* Whether a file in that directory is pretended. */
+bool pretend_in(const struct pretence *pretence, str dir);
+
+/* Adds to the sorted listing of a directory (empty: the project) what would be in it; to one of a glob what would match. */
+void pretend_add_tree(const struct pretence *pretence, str dir, struct fs_list *list);
+void pretend_add_glob(const struct pretence *pretence, str pattern, struct fs_list *list);
+
+#endif
