@@ -291,7 +291,11 @@ static const char *one_word(
 		err_set(&err, "E-USAGE", "which %s?", what);
 	else
 		err_set(&err, "E-USAGE", "one %s at a time, not %zu", what, a->words.list.len);
-	err_help(&err, "arguments for the workflow itself stand behind `--`");
+	if (a->words.list.len)
+		err_help(&err, "arguments for the workflow itself stand behind `--`");
+	else
+		err_help(
+			&err, "name it, or a file: pawl run NAME; `pawl list` shows what there is");
 	talk_fail(cli, &err);
 	return NULL;
 }
@@ -349,8 +353,10 @@ static bool find_resumed(struct job *job, const char *which, struct run_row *row
 			return is_resumable(job->cli, row);
 		}
 	}
-	static const char sentence[] =
-		"every run has completed: there is nothing to resume; `pawl run NAME` starts a fresh one";
+	const char *sentence =
+		list.len
+			? "every run has completed: there is nothing to resume; `pawl run NAME` starts a fresh one"
+			: "nothing has run yet: there is nothing to resume; `pawl run NAME` starts a run";
 	if (job->cli->is_json)
 		talk_note(job->cli, "%s", sentence);
 	else
