@@ -101,6 +101,9 @@ static size_t drop(struct trust *trust, const struct digest *digest, const char 
 static bool digest_file(const char *path, struct digest *digest, struct err *err)
 {
 	struct buf bytes = {0};
+	struct stat st;
+	if (stat(path, &st) != 0)
+		return err_sys(err, errno, "E-PLUGIN-TRUST", "%s", path);
 	if (!fs_read_file(AT_FDCWD, path, MAX_PLUGIN, &bytes, err)) {
 		buf_finish(&bytes);
 		return false;

@@ -91,7 +91,9 @@ struct types *cli_types(struct cli *cli)
 		.home_path = data,
 		.builtin_path = builtin_path(cli),
 		.project = cli_project(cli),
-		.trust_file = trust};
+		.trust_file = trust,
+		.crash_file = arena_printf(
+			&cli->arena, "%s/.pawl/state/crashed-plugins", cli_project(cli))};
 	cli->types = types_create(&options);
 	return cli->types;
 }

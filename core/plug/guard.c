@@ -2,14 +2,37 @@
  * crashing the process.  What can be done is to say whose fault it was, and that the work is not lost. */
 #include "plug/host_internal.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#define EXIT_BY_PLUGIN 70 /* EX_SOFTWARE */
+#define PATIENCE_S     3  /* seconds in one call until it is named */
+
 static _Thread_local struct guard_call *current;
+static _Thread_local uint64_t
+	entered; /* calls so far: one that takes long is told from many short ones */
+static char crash_file[4096];
 
 static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 #define CRASH_SIGNALS (sizeof(crash_signals) / sizeof(crash_signals[0]))
 static struct sigaction previous[CRASH_SIGNALS];
+
+static timer_t watch;
+static _Thread_local bool has_watch; /* on the loop's thread only */
+static volatile sig_atomic_t is_armed;
+static uint64_t watched; /* the call of the last tick */
+static unsigned ticks;   /* so many in the same call */
+
+static void arm(void)
+{
+	const struct itimerspec once = {.it_value = {1, 0}};
+	is_armed = true;
+	timer_settime(watch, 0, &once, NULL);
+}
 
 const struct guard_call *guard_current(void)
 {
@@ -19,7 +42,11 @@ const struct guard_call *guard_current(void)
 void guard_enter(struct guard_call *call)
 {
 	call->outer = current;
+	entered++;
 	current = call;
+	/* One that is armed already looks at this call as well, and stops by itself where there is none. */
+	if (has_watch && !is_armed)
+		arm();
 }
 
 void guard_leave(const struct guard_call *call)
@@ -38,47 +65,147 @@ static size_t append(char *line, size_t at, size_t cap, const char *text)
 }
 
 /* In a signal handler: only what is safe there. */
-static void last_words(const struct guard_call *call, const char *what)
+static void note_crash(const struct guard_call *call)
+{
+	char line[512];
+	size_t cap = sizeof(line) - 1;
+	if (!crash_file[0] || !call->version)
+		return;
+	size_t at = append(line, 0, cap, call->plugin);
+	at = append(line, at, cap, " ");
+	at = append(line, at, cap, call->version);
+	line[at++] = '\n';
+	int fd = open(crash_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return;
+	ssize_t written = write(fd, line, at);
+	(void)written;
+	close(fd);
+}
+
+/* "pawl: plugin ID WHAT FUNCTION() of node NODE; TAIL" */
+static void say(const struct guard_call *call, const char *what, const char *tail)
 {
 	char line[512];
 	size_t cap = sizeof(line) - 1;
 	size_t at = append(line, 0, cap, "pawl: plugin ");
 	at = append(line, at, cap, call->plugin);
-	at = append(line, at, cap, " crashed (");
 	at = append(line, at, cap, what);
-	at = append(line, at, cap, ") in ");
 	at = append(line, at, cap, call->function);
+	at = append(line, at, cap, "()");
 	if (call->node) {
-		at = append(line, at, cap, "() of node ");
+		at = append(line, at, cap, " of node ");
 		at = append(line, at, cap, call->node);
-	} else {
-		at = append(line, at, cap, "()");
 	}
-	at = append(line, at, cap, "; what was done before is stored, `pawl resume` continues it");
+	at = append(line, at, cap, tail);
 	line[at++] = '\n';
 	ssize_t written = write(STDERR_FILENO, line, at);
 	(void)written;
 }
 
+static const char goes_on[] = "; what was done before is stored, `pawl resume` continues it";
+
 static void on_crash(int number, siginfo_t *info, void *context)
 {
 	(void)context;
-	static const char *const names[CRASH_SIGNALS] = {
-		"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT"};
+	static const char *const words[CRASH_SIGNALS] = {" crashed (SIGSEGV) in ",
+		" crashed (SIGBUS) in ", " crashed (SIGFPE) in ", " crashed (SIGILL) in ",
+		" crashed (SIGABRT) in "};
 	size_t which = 0;
 	while (which + 1 < CRASH_SIGNALS && crash_signals[which] != number)
 		which++;
-	if (current)
-		last_words(current, names[which]);
+	if (current) {
+		say(current, words[which], goes_on);
+		note_crash(current);
+	}
 	sigaction(number, &previous[which], NULL);
 	/* A fault happens again when the handler returns, with its address intact; a signal that was sent does not. */
 	if (info->si_code <= 0)
 		raise(number);
 }
 
+/* A plugin that calls exit() must not pass for a run that went well. */
+static void on_exit_call(void)
+{
+	if (!current)
+		return;
+	say(current, " called exit() in ", goes_on);
+	note_crash(current);
+	_exit(EXIT_BY_PLUGIN);
+}
+
+/* ---- a call that does not come back ------------------------------------------------------------------------------------- */
+
+static void end_by(int number)
+{
+	signal(number, SIG_DFL);
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	raise(number);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* Each second of a call, on the loop's thread.  The loop reads SIGINT and SIGTERM between calls, so a call that never ends would
+ * keep the person who wants to stop it waiting for ever. */
+static void on_tick(int number)
+{
+	(void)number;
+	int saved = errno;
+	sigset_t pending;
+	is_armed = false;
+	if (!current)
+		return;
+	arm();
+	ticks = entered == watched ? ticks + 1 : 0;
+	watched = entered;
+	if (ticks == PATIENCE_S)
+		say(current, " does not come back from ",
+			"; everything waits for it; interrupt it (Ctrl-C), and `pawl resume` continues");
+	if (ticks >= PATIENCE_S && sigpending(&pending) == 0) {
+		int stop = sigismember(&pending, SIGINT)    ? SIGINT
+		           : sigismember(&pending, SIGTERM) ? SIGTERM
+		                                            : 0;
+		if (stop) {
+			say(current, " was ended in ", goes_on);
+			note_crash(current);
+			end_by(stop);
+		}
+	}
+	errno = saved;
+}
+
+static void start_watch(void)
+{
+	struct sigaction action = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMAX - 1};
+	if (has_watch)
+		return;
+	event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+	sigemptyset(&action.sa_mask);
+	has_watch = sigaction(SIGRTMAX - 1, &action, NULL) == 0 &&
+	            timer_create(CLOCK_MONOTONIC, &event, &watch) == 0;
+	is_armed = false;
+}
+
+/* Timers are not inherited: a forked copy has its own. */
+static void forget_watch(void)
+{
+	has_watch = false;
+	start_watch();
+}
+
+void guard_set_crash_file(const char *path)
+{
+	crash_file[0] = '\0';
+	if (path && strlen(path) < sizeof(crash_file))
+		memcpy(crash_file, path, strlen(path) + 1);
+}
+
 void guard_install(void)
 {
 	static char stack[64 << 10]; /* the plugin may have used up its own */
+	static bool is_installed;
 	stack_t alternate = {.ss_sp = stack, .ss_size = sizeof(stack)};
 	stack_t present;
 	if (sigaltstack(NULL, &present) != 0 || (present.ss_flags & SS_DISABLE))
@@ -90,4 +217,10 @@ void guard_install(void)
 		if (sigaction(crash_signals[i], NULL, &now) == 0 && now.sa_sigaction != on_crash)
 			sigaction(crash_signals[i], &action, &previous[i]);
 	}
+	if (!is_installed) {
+		is_installed = true;
+		atexit(on_exit_call);
+		pthread_atfork(NULL, NULL, forget_watch);
+	}
+	start_watch();
 }

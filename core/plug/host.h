@@ -21,6 +21,8 @@ struct types_options {
 	const char *home_path;    /* ~/.local/lib/pawl/plugins, may be NULL */
 	const char *builtin_path; /* where the installed or built plugins are */
 	const char *project;      /* project directory, for trusted project plugins; may be NULL */
+	const char *
+		crash_file; /* where plugins that crashed are noted, one "ID VERSION" a line; may be NULL */
 	const char
 		*trust_file; /* digests that `plugin trust` recorded, one hex a line; may be NULL */
 };
@@ -29,9 +31,11 @@ struct plug_type {
 	const pawl_type *type;
 	const pawl_plugin *plugin;
 	str keyword;
-	const char *path;             /* of the .so */
-	const char *dir;              /* that it stands in */
-	const struct value *schema;   /* parsed pawl_type.schema; NULL: none */
+	const char *path;           /* of the .so */
+	const char *dir;            /* that it stands in */
+	bool is_foreign;            /* not one of those that came with the program */
+	bool runs_apart;            /* it crashed before: its nodes run in a process of their own */
+	const struct value *schema; /* parsed pawl_type.schema; NULL: none */
 	const struct schema *checker; /* the same, compiled; NULL: none */
 };
 

@@ -19,7 +19,8 @@ enum host_phase { HOST_IDLE, HOST_VALIDATE, HOST_KEY, HOST_RUN };
 /* ---- guard.c: whose code is on this thread's stack ------------------------------------------------------------------ */
 
 struct guard_call {
-	const char *plugin; /* id */
+	const char *plugin;  /* id */
+	const char *version; /* of the plugin, or NULL where it is not known yet */
 	const char *function;
 	const char *node; /* id, or NULL */
 	struct pawl_node *of;
@@ -29,6 +30,8 @@ struct guard_call {
 /* Handlers for the signals that a crash raises, where they are not there yet.  They name plugin, function and node on standard error,
  * then let the signal do what it did before. */
 void guard_install(void);
+/* Where to note "ID VERSION" of a plugin that crashed; NULL: nowhere. */
+void guard_set_crash_file(const char *path);
 void guard_enter(struct guard_call *call);
 void guard_leave(const struct guard_call *call);
 const struct guard_call *guard_current(void); /* NULL: none of a plugin's */
@@ -212,7 +215,15 @@ struct pawl_run {
 	char *temp_dir;
 	VEC(const char *) bound_env; /* for the next spawn, in the arena */
 	struct host_outcome outcome;
+	struct apart *apart; /* NULL: the plugin is called in this process */
 };
+
+/* host_apart.c: a run whose plugin is called in a forked copy of this process, because it crashed before.  apart_begin does what
+ * start() would; a status other than PAWL_PENDING ends the run. */
+pawl_status apart_begin(struct pawl_run *run);
+void apart_cancel(struct pawl_run *run);
+void apart_kill(struct pawl_run *run);
+void apart_finish(struct pawl_run *run); /* the run is over */
 
 /* host_run.c */
 bool run_is_open(struct pawl_run *run, const char *service); /* else the misuse is reported */

@@ -86,6 +86,7 @@ static void on_gone(void *arg)
 	struct pawl_node *node = run->node;
 	run->next = NULL;
 	host_flush_notes(node);
+	apart_finish(run);
 	remove_temp_dir(run);
 	run->stage = RUN_GONE;
 	node->phase = HOST_IDLE;
@@ -174,6 +175,12 @@ static void on_begin(void *arg)
 		run_end(run, run_cancel_status(run));
 		return;
 	}
+	if (node->init.type->runs_apart) {
+		pawl_status apart = apart_begin(run);
+		if (apart != PAWL_PENDING)
+			run_end(run, apart);
+		return;
+	}
 	struct host_call call;
 	host_enter(node, &call, "start");
 	pawl_status status = node->init.type->type->start(&host_table, node, run);
@@ -219,6 +226,10 @@ static void on_cancel(void *arg)
 	struct pawl_run *run = arg;
 	const pawl_type *type = run->node->init.type->type;
 	run->next = NULL;
+	if (run->apart) {
+		apart_cancel(run);
+		return;
+	}
 	if (!type->cancel) {
 		run_end(run, run_cancel_status(run));
 		return;
@@ -249,6 +260,7 @@ void host_kill(struct pawl_run *run)
 		return;
 	if (!run->cancel_reason)
 		__atomic_store_n(&run->cancel_reason, PAWL_CANCEL_USER, __ATOMIC_RELAXED);
+	apart_kill(run);
 	for (size_t i = 0; i < run->procs.len; i++) {
 		struct pawl_proc *proc = run->procs.ptr[i];
 		if (proc->proc)
@@ -357,6 +369,7 @@ pawl_status host_offload(pawl_run *run, void (*work)(void *user),
 	struct run_offload *offload = arena_new(&run->arena, struct run_offload);
 	*offload = (struct run_offload){.run = run, .work = work, .done = done, .user = user};
 	offload->guard = (struct guard_call){.plugin = run->node->init.type->plugin->id,
+		.version = run->node->init.type->plugin->version,
 		.function = "offload",
 		.node = run->node->id,
 		.of = run->node};

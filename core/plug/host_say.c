@@ -210,9 +210,11 @@ pawl_status host_fail(pawl_node *node, pawl_status status, const char *field, co
 void host_enter(struct pawl_node *node, struct host_call *call, const char *function)
 {
 	const pawl_plugin *plugin = node->init.type->plugin;
-	*call = (struct host_call){
-		.guard = {
-			.plugin = plugin->id, .function = function, .node = node->id, .of = node}};
+	*call = (struct host_call){.guard = {.plugin = plugin->id,
+					   .version = plugin->version,
+					   .function = function,
+					   .node = node->id,
+					   .of = node}};
 	const struct world *world = node->init.world;
 	call->began_ms = world ? world->mono_ms(world->ctx) : 0;
 	guard_enter(&call->guard);

@@ -110,18 +110,20 @@ static int seal_copy(int from, const char *path, struct digest *digest, struct e
 	return fd;
 }
 
-static bool is_listed(const char *trust_file, const struct digest *digest)
+/* A list that a stranger can write is no list: *is_safe is false then. */
+static bool is_listed(const char *trust_file, const struct digest *digest, bool *is_safe)
 {
 	FILE *file = trust_file ? fopen(trust_file, "re") : NULL;
+	*is_safe = true;
 	if (!file)
 		return false;
 	struct stat st;
 	bool found = false;
 	char *line = NULL;
 	size_t cap = 0;
-	/* A list that a stranger can write is no list. */
-	bool is_safe = fstat(fileno(file), &st) == 0 && is_ours(&st) && !(st.st_mode & S_IWOTH);
-	while (is_safe && !found && getline(&line, &cap, file) > 0) {
+	*is_safe = fstat(fileno(file), &st) == 0 && is_ours(&st) &&
+	           !(st.st_mode & (S_IWOTH | S_IWGRP));
+	while (*is_safe && !found && getline(&line, &cap, file) > 0) {
 		struct digest listed;
 		str rest = str_trim(str_of(line));
 		str first;
@@ -142,8 +144,15 @@ static bool check_trust(struct loader_file *file, const char *trust_file, struct
 		return false;
 	close(file->fd);
 	file->fd = copy;
-	if (is_listed(trust_file, &digest))
+	bool is_safe;
+	if (is_listed(trust_file, &digest, &is_safe))
 		return true;
+	if (!is_safe) {
+		err_set(err, "E-PLUGIN-UNTRUSTED",
+			"%s can't be used: the list of trusted plugins, %s, can be written by others",
+			file->path, trust_file);
+		return err_help(err, "look what is in it, then: chmod 600 %s", trust_file);
+	}
 	err_set(err, "E-PLUGIN-UNTRUSTED",
 		"the project brings the plugin %s, which you have not trusted: native code of a "
 		"project is not run because somebody looks at it",

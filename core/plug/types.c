@@ -15,6 +15,7 @@
 struct search_dir {
 	char *path;
 	enum loader_trust trust;
+	bool is_builtin;
 };
 
 /* A file that was loaded. */
@@ -38,6 +39,7 @@ struct types {
 	VEC(struct provider *) providers;
 	struct map by_keyword; /* -> struct entry * */
 	char *trust_file;
+	char *crash_file;
 };
 
 static void add_dir(struct types *types, str path, enum loader_trust trust)
@@ -45,7 +47,8 @@ static void add_dir(struct types *types, str path, enum loader_trust trust)
 	while (path.len > 1 && path.ptr[path.len - 1] == '/')
 		path.len--;
 	if (path.len)
-		*vec_push(&types->dirs) = (struct search_dir){mem_dup(path.ptr, path.len), trust};
+		*vec_push(&types->dirs) =
+			(struct search_dir){mem_dup(path.ptr, path.len), trust, false};
 }
 
 struct types *types_create(const struct types_options *options)
@@ -58,6 +61,8 @@ struct types *types_create(const struct types_options *options)
 		add_dir(types, path, LOADER_BY_OWNER);
 	add_dir(types, str_of(options->home_path), LOADER_BY_OWNER);
 	add_dir(types, str_of(options->builtin_path), LOADER_BY_OWNER);
+	if (options->builtin_path && *options->builtin_path)
+		types->dirs.ptr[types->dirs.len - 1].is_builtin = true;
 	if (options->project) {
 		struct buf path = {0};
 		buf_printf(&path, "%s/.pawl/plugins", options->project);
@@ -66,6 +71,9 @@ struct types *types_create(const struct types_options *options)
 	}
 	if (options->trust_file)
 		types->trust_file = mem_dup(options->trust_file, strlen(options->trust_file));
+	if (options->crash_file)
+		types->crash_file = mem_dup(options->crash_file, strlen(options->crash_file));
+	guard_set_crash_file(options->crash_file);
 	guard_install();
 	return types;
 }
@@ -74,7 +82,8 @@ static void provider_destroy(struct provider *provider)
 {
 	const pawl_plugin *plugin = &provider->loaded.plugin;
 	if (provider->is_ready && plugin->fini) {
-		struct guard_call call = {.plugin = plugin->id, .function = "fini"};
+		struct guard_call call = {
+			.plugin = plugin->id, .version = plugin->version, .function = "fini"};
 		guard_enter(&call);
 		plugin->fini(&host_table);
 		guard_leave(&call);
@@ -105,6 +114,7 @@ void types_destroy(struct types *types)
 		free(types->dirs.ptr[i].path);
 	vec_finish(&types->dirs);
 	free(types->trust_file);
+	free(types->crash_file);
 	free(host_take_orphan());
 	arena_finish(&types->arena);
 	free(types);
@@ -125,7 +135,8 @@ static bool run_init(struct provider *provider, struct err *err)
 	const pawl_plugin *plugin = &provider->loaded.plugin;
 	pawl_status status = PAWL_OK;
 	if (plugin->init) {
-		struct guard_call call = {.plugin = plugin->id, .function = "init"};
+		struct guard_call call = {
+			.plugin = plugin->id, .version = plugin->version, .function = "init"};
 		free(host_take_orphan());
 		guard_enter(&call);
 		status = plugin->init(&host_table);
@@ -193,6 +204,24 @@ static bool read_schema(
 	return type->checker != NULL;
 }
 
+/* Whether it crashed before, in this version. */
+static bool has_crashed(const struct types *types, const pawl_plugin *plugin)
+{
+	FILE *file = types->crash_file ? fopen(types->crash_file, "re") : NULL;
+	struct buf wanted = {0};
+	char *line = NULL;
+	size_t cap = 0;
+	bool found = false;
+	buf_printf(&wanted, "%s %s", plugin->id, plugin->version);
+	while (file && !found && getline(&line, &cap, file) > 0)
+		found = str_eq(str_trim(str_of(line)), str_trim(buf_str(&wanted)));
+	free(line);
+	buf_finish(&wanted);
+	if (file)
+		fclose(file);
+	return found;
+}
+
 static bool offer(struct types *types, struct provider *provider, struct entry *entry)
 {
 	struct loaded *loaded = &provider->loaded;
@@ -210,6 +239,8 @@ static bool offer(struct types *types, struct provider *provider, struct entry *
 	}
 	if (!read_schema(types, &type, type.type->schema, &entry->err))
 		return false;
+	type.runs_apart =
+		!(type.type->caps & PAWL_CAP_INPROC_ONLY) && has_crashed(types, type.plugin);
 	entry->type = type;
 	return true;
 }
@@ -225,6 +256,7 @@ static void search(struct types *types, struct entry *entry)
 			loader_close(&file);
 			if (provider)
 				offer(types, provider, entry);
+			entry->type.is_foreign = !dir->is_builtin;
 			return;
 		}
 		if (err_is_set(&entry->err))
@@ -329,9 +361,9 @@ struct keyword_visit {
 static void visit_keyword(void *arg, str keyword, const char *path, const char *refused)
 {
 	(void)path;
+	(void)refused; /* that is told when it is asked for: it is there, and can't be used */
 	const struct keyword_visit *visit = arg;
-	if (!refused)
-		visit->fn(visit->arg, keyword);
+	visit->fn(visit->arg, keyword);
 }
 
 static void each_for_workflow(void *ctx, void (*fn)(void *arg, str keyword), void *arg)

@@ -157,10 +157,24 @@ static void free_dead(struct loop *loop)
 	}
 }
 
+/* Only code in this process that closes what is not its own can bring that about.  Nothing that comes back from a call can be
+ * believed any more, so it ends here; what was committed stays. */
+static void give_up(void)
+{
+	static const char words[] =
+		"pawl: something in this process closed descriptors that are not its own (a plugin?); "
+		"what was done before is stored, `pawl resume` continues it\n";
+	ssize_t written = write(STDERR_FILENO, words, sizeof(words) - 1);
+	(void)written;
+	_exit(4);
+}
+
 static void turn(struct loop *loop)
 {
 	struct epoll_event events[EVENTS_PER_TURN];
 	int n = epoll_wait(loop->epoll, events, EVENTS_PER_TURN, timer_wait_ms(loop));
+	if (n < 0 && (errno == EBADF || errno == EINVAL))
+		give_up();
 	for (int i = 0; i < n; i++) {
 		struct loop_source *source = events[i].data.ptr;
 		/* An earlier event of this turn may have closed it; its memory lasts until the end of the turn. */
@@ -317,6 +331,11 @@ void loop_destroy(struct loop *loop, uint64_t grace_ms)
 	pthread_sigmask(SIG_SETMASK, &loop->old_mask, NULL);
 	free(loop->read_buf);
 	free(loop);
+	is_open = false;
+}
+
+void loop_forget_parents(void)
+{
 	is_open = false;
 }
 

@@ -18,6 +18,9 @@ struct loop *loop_create(struct err *err);
  * is waited for and what waits is dropped.  Not to be called from a callback.  Accepts NULL. */
 void loop_destroy(struct loop *loop, uint64_t grace_ms);
 
+/* In a forked copy of a process that has a loop: that one is the parent's business, and loop_create makes a new one. */
+void loop_forget_parents(void);
+
 /* The world that this loop is; valid until loop_destroy. */
 const struct world *loop_world(struct loop *loop);
 
