@@ -406,7 +406,7 @@ void finish_body(struct attempt *attempt, const struct host_outcome *outcome)
 	attempt->ran_ms = engine->world->mono_ms(engine->world->ctx) - attempt->started_mono;
 	attempt->has_exit = outcome->has_exit;
 	attempt->exit = outcome->exit;
-	if (outcome->leftovers)
+	if (outcome->leftovers && !attempt->cancel_reason)
 		tell(attempt, EVENT_NOTE,
 			str_of(arena_printf(&attempt->arena,
 				"it left %u process%s behind, ended with it", outcome->leftovers,

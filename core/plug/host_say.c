@@ -225,13 +225,13 @@ void host_leave(struct pawl_node *node, struct host_call *call)
 	guard_leave(&call->guard);
 	const struct world *world = node->init.world;
 	uint64_t took = world ? world->mono_ms(world->ctx) - call->began_ms : 0;
-	/* Some calls are slow because the machine is: a warning is for who looks for one, in the log of the node. */
+	/* A busy machine makes any call slow now and then: people are told only of what they could feel. */
 	if (took <= 10)
 		return;
 	struct buf text = {0};
 	buf_printf(&text, "plugin %s: %s() of node %s held up the loop for %llu ms",
 		call->guard.plugin, call->guard.function, node->id, (unsigned long long)took);
 	if (node->phase == HOST_RUN)
-		host_note(node, PAWL_LOG_WARN, buf_cstr(&text));
+		host_note(node, took > 250 ? PAWL_LOG_WARN : PAWL_LOG_INFO, buf_cstr(&text));
 	buf_finish(&text);
 }
