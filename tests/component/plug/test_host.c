@@ -151,7 +151,8 @@ static void finish_ends_all_that_is_under_way(void **state)
 	bench_assert_ok(bench);
 	assert_out(bench, "");
 	assert_int_equal(bench->outcome.exit.signal, SIGTERM);
-	assert_int_equal(bench->log.len, 0);
+	/* A busy machine may have it said that a call was slow. */
+	assert_null(strstr(buf_cstr(&bench->log), "broke its contract"));
 }
 
 static void bind_explains_what_it_can_not_do(void **state)
