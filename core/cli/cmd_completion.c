@@ -2,6 +2,7 @@
  * command line so far gives the candidates: commands, options, workflows, runs and nodes as they are now.  It never
  * complains: where something can't be found out there are fewer candidates. */
 #include "cli/cli.h"
+#include "cli/codes.h"
 #include "cli/embedded.h"
 #include "cli/rows.h"
 
@@ -14,6 +15,7 @@ enum { RUNS_MOST = 20, RUNS_WITH_NODES = 3 };
 enum kind {
 	KIND_NONE,
 	KIND_COMMANDS,
+	KIND_TOPICS,
 	KIND_WORKFLOWS,
 	KIND_RUNS,
 	KIND_RUN_NODES,
@@ -44,6 +46,16 @@ static void add_commands(struct completing *c)
 {
 	for (size_t i = 0; commands[i]; i++)
 		add(c, str_of(commands[i]->name));
+}
+
+/* Of `pawl help`. */
+static void add_topics(struct completing *c)
+{
+	struct code code;
+	add_commands(c);
+	add(c, STR("codes"));
+	for (str rest = codes_text(); codes_next(&rest, &code);)
+		add(c, code.name);
 }
 
 static void add_workflow(void *arg, const char *path)
@@ -107,6 +119,7 @@ static void add_kind(struct completing *c, enum kind kind)
 {
 	switch (kind) {
 	case KIND_COMMANDS: add_commands(c); break;
+	case KIND_TOPICS: add_topics(c); break;
 	case KIND_WORKFLOWS: cli_each_workflow(c->cli, add_workflow, c); break;
 	case KIND_RUNS:
 	case KIND_RUN_NODES:
@@ -171,7 +184,7 @@ static enum kind kind_of_word(const char *command, size_t n)
 		{" resume cancel abandon approve reject ", KIND_RUNS, KIND_NONE},
 		{" show logs artifacts output quarantine release ", KIND_RUN_NODES, KIND_NONE},
 		{" invalidate ", KIND_RUNS, KIND_NODES}, {" why verify ", KIND_NODES, KIND_NONE},
-		{" init ", KIND_TEMPLATES, KIND_NONE}, {" help ", KIND_COMMANDS, KIND_NONE},
+		{" init ", KIND_TEMPLATES, KIND_NONE}, {" help ", KIND_TOPICS, KIND_NONE},
 		{" completion ", KIND_SHELLS, KIND_NONE}};
 	struct buf name = {0};
 	enum kind kind = KIND_NONE;

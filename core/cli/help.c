@@ -2,6 +2,7 @@
 #include "cli/help.h"
 
 #include "cli/cli.h"
+#include "cli/codes.h"
 
 void help_print(struct cli *cli, const struct command *command)
 {
@@ -31,6 +32,30 @@ int help_overview(struct cli *cli)
 
 extern const struct command command_help;
 
+/* A code, or nothing that there is. */
+static int no_help(struct cli *cli, str name)
+{
+	struct err err = {0};
+	str near = STR("");
+	if (codes_explain(cli, name, &near))
+		return EXIT_DONE;
+	bool is_code = str_starts(name, STR("E-")) || str_starts(name, STR("W-"));
+	err_set(&err, "E-USAGE", "there is no %s `%.*s`", is_code ? "code" : "help on",
+		STR_ARG(name));
+	VEC(str) names = {0};
+	for (size_t i = 0; !is_code && commands[i]; i++)
+		*vec_push(&names) = str_of(commands[i]->name);
+	if (!is_code)
+		near = str_nearest(name, names.ptr, names.len);
+	vec_finish(&names);
+	if (near.len)
+		err_help(&err, "did you mean `pawl help %.*s`?", STR_ARG(near));
+	else
+		err_help(&err, is_code ? "`pawl help codes` lists them"
+				       : "`pawl help` lists the commands");
+	return talk_fail(cli, &err);
+}
+
 static int run_help(struct cli *cli, int argc, char **argv)
 {
 	if (argc < 2)
@@ -45,12 +70,17 @@ static int run_help(struct cli *cli, int argc, char **argv)
 			return EXIT_DONE;
 		}
 	}
-	struct err err = {0};
-	err_set(&err, "E-USAGE", "there is no help on `%s`", argv[1]);
-	err_help(&err, "`pawl help` lists the commands");
-	return talk_fail(cli, &err);
+	if (!strcmp(argv[1], "codes")) {
+		codes_list(cli);
+		return EXIT_DONE;
+	}
+	return no_help(cli, str_of(argv[1]));
 }
 
 const struct command command_help = {"help", "More",
-	"what commands there are, and how they are used", "  pawl help\n  pawl help run\n",
+	"what commands there are, how they are used, what codes mean",
+	"  pawl help run\n"
+	"  pawl help E-REF-UPSTREAM     what an error code means, with an example and the fix\n"
+	"  pawl help codes              all of them\n\n"
+	"usage: pawl help [COMMAND|CODE|codes]\n",
 	run_help};
