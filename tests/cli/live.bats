@@ -71,6 +71,11 @@ count() {
 	screen | grep -c -- "$1" || true
 }
 
+# elapsed NODE: the time that its row shows, in tenths of a second.
+elapsed() {
+	screen | sed -n "s/^  > $1 *\([0-9]*\)\.\([0-9]\)s.*/\1\2/p" | sed 's/^0*\(.\)/\1/'
+}
+
 # is_clean: no row of the region is left, and the cursor is there to be seen, below all that was written.
 is_clean() {
 	hides "  > "
@@ -102,8 +107,12 @@ is_clean() {
 @test "elapsed time goes on" {
 	terminal 100 24
 	types "$PAWL run busy"
-	shows "1.3s"
-	shows "2.1s"
+	shows "> first"
+	local before
+	before=$(elapsed first)
+	sleep 0.7
+	test "$(elapsed first)" -ge $((before + 4))
+	test "$(elapsed first)" -le $((before + 60))
 	touch go-first go-second
 	shows "completed"
 	is_clean
