@@ -410,6 +410,14 @@ static bool load_manifest(struct attempt *attempt, const struct digest *digest,
 		       err_set(err, "E-STORE-BLOB", "a stored list of artifacts can't be read"));
 }
 
+/* A link on the way, or a file where a directory was: it can't be put back. */
+static bool is_out_of_reach(struct attempt *attempt, const struct artifact *a)
+{
+	struct fs_stat st;
+	return fs_lstat_at(root_fd(attempt->engine, a->root), full_path(attempt, a->root, a->path),
+		       &st, NULL) == FS_ERROR;
+}
+
 void artifacts_check(
 	struct attempt *attempt, const struct trace *trace, struct candidate *candidate)
 {
@@ -422,8 +430,12 @@ void artifacts_check(
 		candidate->is_damaged = true;
 	for (size_t i = 0; i < manifest.list.len; i++) {
 		const struct artifact *a = &manifest.list.ptr[i];
-		if (a->kind == ARTIFACT_FILE && !is_in_place(attempt, a) &&
-			!cas_has(attempt->engine->store, &a->digest, true))
+		if (is_in_place(attempt, a))
+			continue;
+		if (is_out_of_reach(attempt, a))
+			candidate->output_other = arena_str(&attempt->arena, a->path);
+		else if (a->kind == ARTIFACT_FILE &&
+			 !cas_has(attempt->engine->store, &a->digest, true))
 			candidate->output_gone = arena_str(&attempt->arena, a->path);
 	}
 	for (size_t i = 0; i < trace->facts.len; i++) {

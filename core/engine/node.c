@@ -207,6 +207,8 @@ static bool reuse_now(struct attempt *attempt)
 	size_t restored = 0;
 	if (!engine->options->plan && !artifacts_restore(attempt, row, &restored, &err)) {
 		/* What can't be put back is made again. */
+		attempt->reused = NULL;
+		attempt->refused = row;
 		attempt->decision.action = ACTION_RUN;
 		attempt->decision.reason = REASON_OUTPUT_MISSING;
 		attempt->decision.sentence = str_of(arena_printf(
