@@ -144,9 +144,12 @@ static void add_node_json(struct buf *out, const struct node_row *n)
 static void print_run(struct cli *cli, const struct run_row *run, const struct node_list *nodes)
 {
 	struct table table;
+	/* Whoever ran it may have been killed: nothing of it is running then. */
+	bool is_live = run->state == RUN_RUNNING && proc_is_alive(run->owner);
+	bool is_gone = run->state == RUN_RUNNING && !is_live;
 	talk_outf(cli, "run %lld of %.*s: %s, attempt %lld, %.*s\n", (long long)run->id,
-		STR_ARG(run->workflow), run_state_name(run->state), (long long)run->attempt,
-		STR_ARG(age_of(&cli->arena, run->started_ms)));
+		STR_ARG(run->workflow), is_gone ? "interrupted" : run_state_name(run->state),
+		(long long)run->attempt, STR_ARG(age_of(&cli->arena, run->started_ms)));
 	table_init(&table, 4);
 	for (size_t i = 0; i < nodes->len; i++) {
 		const struct node_row *n = &nodes->ptr[i];
@@ -158,7 +161,8 @@ static void print_run(struct cli *cli, const struct run_row *run, const struct n
 		str why = n->error.len ? n->error : n->sentence;
 		str first = STR("");
 		str_line(&why, &first);
-		table_cell(&table, "  %s", node_state_name(n->state));
+		bool was_cut = n->state == NODE_RUNNING && !is_live;
+		table_cell(&table, "  %s", was_cut ? "interrupted" : node_state_name(n->state));
 		table_cell(&table, "%.*s", STR_ARG(n->node));
 		table_cell(&table, "%s", buf_cstr(&took));
 		table_cell(&table, "%.*s", STR_ARG(first));

@@ -5,24 +5,32 @@
 
 static const str scope = STR_INIT("pawl.approval");
 
-static str key_of(struct arena *arena, int64_t run, str node)
+/* In a loop_group each iteration asks anew. */
+static str key_of(struct arena *arena, int64_t run, str node, uint64_t iteration)
 {
+	if (iteration > 1)
+		return str_of(arena_printf(arena, "%lld/%.*s#%llu", (long long)run, STR_ARG(node),
+			(unsigned long long)iteration));
 	return str_of(arena_printf(arena, "%lld/%.*s", (long long)run, STR_ARG(node)));
+}
+
+static bool find(struct store *store, struct arena *arena, str key, str *json)
+{
+	bool found = false;
+	return kv_get(store, arena, scope, key, json, &found, NULL) && found && json->len > 0;
 }
 
 bool approval_answer(struct store *store, int64_t run, str node, str json, struct err *err)
 {
 	struct arena arena = {0};
-	bool ok = kv_put(store, scope, key_of(&arena, run, node), json, err);
+	str given = STR("");
+	uint64_t iteration = 1;
+	/* What is asked is always the first that has no answer. */
+	while (find(store, &arena, key_of(&arena, run, node, iteration), &given))
+		iteration++;
+	bool ok = kv_put(store, scope, key_of(&arena, run, node, iteration), json, err);
 	arena_finish(&arena);
 	return ok;
-}
-
-bool approval_answered(struct store *store, struct arena *arena, int64_t run, str node, str *json)
-{
-	bool found = false;
-	return kv_get(store, arena, scope, key_of(arena, run, node), json, &found, NULL) && found &&
-	       json->len > 0;
 }
 
 static str text_of(const struct value *map, const char *name)
@@ -111,8 +119,9 @@ void approval_begin(struct attempt *attempt)
 	struct buf message = {0};
 	struct err err = {0};
 	str json = STR("");
-	if (approval_answered(engine->store, &attempt->arena, engine->row.id,
-		    attempt->unit->node->id, &json)) {
+	str key = key_of(
+		&attempt->arena, engine->row.id, attempt->unit->node->id, attempt->unit->iteration);
+	if (find(engine->store, &attempt->arena, key, &json)) {
 		const struct value *answer = json_parse(&attempt->arena, json, NULL);
 		if (answer && str_is(text_of(answer, "verdict"), "reject"))
 			reject(attempt, approval, text_of(answer, "text"));

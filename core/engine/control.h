@@ -16,10 +16,9 @@ void control_begin(struct attempt *attempt);
 void control_complete(struct attempt *attempt, str output, str sentence);
 void control_fail(struct attempt *attempt, struct err *err);
 
-/* approval.c: answers, by run and node, as JSON {"decision":…,"text":…,"by":…,"at_ms":…}. */
+/* approval.c: records an answer for the first question of the node that has none, as JSON {"decision":…,"text":…,"by":…,"at_ms":…}. */
 void approval_begin(struct attempt *attempt);
 bool approval_answer(struct store *store, int64_t run, str node, str json, struct err *err);
-bool approval_answered(struct store *store, struct arena *arena, int64_t run, str node, str *json);
 
 /* fan_out.c */
 struct fan;
