@@ -1,6 +1,8 @@
 /* manifest: writing and parsing lists of artifacts.  See manifest.h. */
 #include "data/manifest.h"
 
+#include "data/netstr.h"
+
 #include <stdlib.h>
 
 static int compare(const void *a, const void *b)
@@ -18,14 +20,6 @@ void manifest_sort(struct manifest *manifest)
 		qsort(manifest->list.ptr, manifest->list.len, sizeof(*manifest->list.ptr), compare);
 }
 
-static void add_text(struct buf *out, str text)
-{
-	buf_add_char(out, ' ');
-	buf_add_u64(out, text.len);
-	buf_add_char(out, ':');
-	buf_add(out, text);
-}
-
 void manifest_write(struct buf *out, const struct manifest *manifest)
 {
 	for (size_t i = 0; i < manifest->list.len; i++) {
@@ -40,51 +34,23 @@ void manifest_write(struct buf *out, const struct manifest *manifest)
 			digest_add_hex(out, &a->digest);
 		}
 		if (a->kind == ARTIFACT_LINK)
-			add_text(out, a->target);
-		add_text(out, a->path);
+			netstr_add(out, a->target);
+		netstr_add(out, a->path);
 		buf_add_char(out, '\n');
 	}
 }
 
+/* The next word, behind the space in front of it. */
 static bool take_word(str *rest, str *word)
 {
-	if (rest->len && rest->ptr[0] == ' ')
-		*rest = str_slice(*rest, 1, rest->len);
-	size_t end = 0;
-	while (end < rest->len && rest->ptr[end] != ' ' && rest->ptr[end] != '\n')
-		end++;
-	*word = str_slice(*rest, 0, end);
-	*rest = str_slice(*rest, end, rest->len);
-	return end > 0;
-}
-
-static bool take_text(str *rest, str *text)
-{
-	size_t colon = str_find_char(*rest, ':', 0);
-	uint64_t len = 0;
-	if (!rest->len || rest->ptr[0] != ' ' || colon == SIZE_MAX ||
-		!str_to_u64(str_slice(*rest, 1, colon), &len))
-		return false;
-	*rest = str_slice(*rest, colon + 1, rest->len);
-	if (len > rest->len)
-		return false;
-	*text = str_slice(*rest, 0, (size_t)len);
-	*rest = str_slice(*rest, (size_t)len, rest->len);
-	return true;
+	netstr_take_char(rest, ' ');
+	return netstr_take_word(rest, word);
 }
 
 static bool take_mode(str *rest, uint32_t *mode)
 {
 	str word = STR("");
-	if (!take_word(rest, &word) || word.len > 4)
-		return false;
-	*mode = 0;
-	for (size_t i = 0; i < word.len; i++) {
-		if (word.ptr[i] < '0' || word.ptr[i] > '7')
-			return false;
-		*mode = *mode * 8 + (uint32_t)(word.ptr[i] - '0');
-	}
-	return true;
+	return take_word(rest, &word) && netstr_octal(word, 4, mode);
 }
 
 /* A path that stays below its root: relative, no empty, `.` or `..` part, no NUL. */
@@ -116,12 +82,10 @@ static bool parse_line(str *rest, struct artifact *a)
 		(!take_word(rest, &word) || !str_to_u64(word, &a->size) ||
 			!take_word(rest, &word) || !digest_parse(word, &a->digest)))
 		return false;
-	if (a->kind == ARTIFACT_LINK && !take_text(rest, &a->target))
+	if (a->kind == ARTIFACT_LINK && !netstr_take_text(rest, &a->target))
 		return false;
-	if (!take_text(rest, &a->path) || !is_inside(a->path) || !rest->len || rest->ptr[0] != '\n')
-		return false;
-	*rest = str_slice(*rest, 1, rest->len);
-	return true;
+	return netstr_take_text(rest, &a->path) && is_inside(a->path) &&
+	       netstr_take_char(rest, '\n');
 }
 
 bool manifest_parse(str text, struct manifest *out)
