@@ -409,7 +409,8 @@ bool facts_resolve(const struct fact_place *place, struct arena *arena, str word
 	if (!word.len || word.len > 4096 || str_find_char(word, '\0', 0) != SIZE_MAX ||
 		fs_is_glob(word))
 		return false;
-	if (word.ptr[0] == '/') {
+	bool is_absolute = word.ptr[0] == '/';
+	if (is_absolute) {
 		str project = str_of(store_project_path(place->store));
 		if (str_starts(word, project) && word.len > project.len &&
 			word.ptr[project.len] == '/') {
@@ -420,10 +421,10 @@ bool facts_resolve(const struct fact_place *place, struct arena *arena, str word
 			       !str_starts(word, STR("/proc/")) && !str_starts(word, STR("/sys/"));
 		}
 	}
-	if (word.ptr[0] == '$' || word.ptr[0] == '-' || word.ptr[0] == '~')
+	if (!is_absolute && (word.ptr[0] == '$' || word.ptr[0] == '-' || word.ptr[0] == '~'))
 		return false;
 	struct buf joined = {0};
-	if (place->dir.len) {
+	if (place->dir.len && !is_absolute) {
 		buf_add(&joined, place->dir);
 		buf_add_char(&joined, '/');
 	}
