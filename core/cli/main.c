@@ -17,7 +17,7 @@ extern const struct command command_quarantine, command_release, command_verdict
 	command_artifacts, command_gc, command_cancel, command_abandon, command_list, command_diff,
 	command_graph, command_policy, command_verify, command_report, command_trace;
 extern const struct command command_init, command_completion;
-extern const struct command command_schema;
+extern const struct command command_schema, command_doctor;
 
 const struct command *const commands[] = {
 	&command_run,
@@ -49,6 +49,7 @@ const struct command *const commands[] = {
 	&command_schema,
 	&command_policy,
 	&command_plugin,
+	&command_doctor,
 	&command_gc,
 	&command_completion,
 	&command_help,

@@ -10,6 +10,9 @@
 #include "store/db.h"
 #include "sys/world.h"
 
+/* The newest ABI that is spoken to plugins, as PAWL_ABI() gives it. */
+uint32_t host_abi(void);
+
 /* ---- node types --------------------------------------------------------------------------------------------------- */
 
 struct types;

@@ -63,3 +63,8 @@ const pawl_host host_table = {
 	.finish = host_finish,
 	.extension = extension,
 };
+
+uint32_t host_abi(void)
+{
+	return HOST_ABI;
+}
