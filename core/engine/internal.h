@@ -31,6 +31,11 @@ struct unit {
 	bool is_given;        /* not selected, but above something that is: taken as it is stored */
 	bool is_uncertain;    /* in a plan: made anew, so what consumes it can't be known */
 	struct produced out;
+	/* Set once it has ended: artifacts in $ARTIFACTS_DIR, its own and those made above it. */
+	struct digest shared;
+	struct digest above;
+	bool has_shared;
+	bool has_above;
 	struct attempt *attempt; /* while it is being decided or run */
 	str error;               /* of a failed one, in the run's arena */
 
@@ -202,6 +207,11 @@ void engine_free(struct engine *engine);
 
 /* loop_group.c */
 void loop_member_ended(struct engine *engine, struct unit *unit);
+
+/* upstream.c: what those below must know of artifacts made here and above.  After the unit's outcome is set. */
+void upstream_note(struct engine *engine, struct unit *unit);
+bool upstream_is_unknown(const struct unit *unit); /* what it left can't be told */
+str upstream_name(const struct engine *engine, struct arena *arena); /* "7/1": run and attempt */
 
 /* node.c: one node from ready to its end. */
 void node_decide(struct engine *engine, struct unit *unit);

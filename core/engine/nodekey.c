@@ -25,6 +25,10 @@ static void add_input(struct attempt *attempt, struct key *key, const struct uni
 		key_digest(key, STR("output"), &dep->out.output);
 	if (dep->out.has_manifest)
 		key_digest(key, STR("artifacts"), &dep->out.manifest);
+	if (upstream_is_unknown(dep))
+		key_text(key, STR("attempt"), upstream_name(attempt->engine, &attempt->arena));
+	if (dep->has_above)
+		key_digest(key, STR("artifacts-above"), &dep->above);
 	if (dep->out.emits.len)
 		key_text(key, STR("emits"), dep->out.emits);
 	key_close(key);

@@ -162,6 +162,7 @@ void engine_unit_ended(struct engine *engine, struct unit *unit, enum node_state
 		unit->on_end(engine, unit);
 		return;
 	}
+	upstream_note(engine, unit);
 	bool is_member = unit->node->scope->holder != NO_NODE;
 	engine->ended += !is_member;
 	engine->count[state] += !is_member;

@@ -1,0 +1,86 @@
+/* upstream: what lies in $ARTIFACTS_DIR when a node starts is not only from its direct dependencies: every node of the run
+ * shares that directory, and a body may open any file there without naming who made it.  So the key of a node has, for each
+ * direct dependency, one digest of all artifacts that were made above that.  Files in the project are not in it: a node that
+ * reads those without depending on their maker says so in `reads`.
+ *
+ * What a node left there that failed or was stopped is not known.  The run and attempt stand for it, so that nothing that
+ * ran behind a failure is taken for current behind the next one. */
+#include "engine/internal.h"
+
+#include "data/manifest.h"
+#include "store/cas.h"
+
+/* The digest of that part of a manifest which is in $ARTIFACTS_DIR; false: there is none. */
+static bool shared_part(struct engine *engine, const struct digest *digest, struct digest *out)
+{
+	struct buf text = {0};
+	struct manifest manifest = {0};
+	*out = *digest;
+	bool has_any = true; /* what can't be read may be anything */
+	if (cas_get(engine->store, digest, &text, NULL) &&
+		manifest_parse(buf_str(&text), &manifest)) {
+		size_t kept = 0;
+		for (size_t i = 0; i < manifest.list.len; i++) {
+			if (manifest.list.ptr[i].root == ROOT_ARTIFACTS)
+				manifest.list.ptr[kept++] = manifest.list.ptr[i];
+		}
+		has_any = kept > 0;
+		if (has_any && kept < manifest.list.len) {
+			struct buf part = {0};
+			manifest.list.len = kept;
+			manifest_write(&part, &manifest);
+			*out = hash_of(buf_str(&part));
+			buf_finish(&part);
+		}
+	}
+	manifest_finish(&manifest);
+	buf_finish(&text);
+	return has_any;
+}
+
+static void add(struct buf *text, char tag, const struct digest *digest)
+{
+	buf_add_char(text, tag);
+	digest_add_hex(text, digest);
+	buf_add_char(text, '\n');
+}
+
+bool upstream_is_unknown(const struct unit *unit)
+{
+	return unit->state == NODE_FAILED || unit->state == NODE_CANCELLED;
+}
+
+str upstream_name(const struct engine *engine, struct arena *arena)
+{
+	return str_of(arena_printf(
+		arena, "%lld/%lld", (long long)engine->row.id, (long long)engine->row.attempt));
+}
+
+void upstream_note(struct engine *engine, struct unit *unit)
+{
+	const struct node *node = unit->node;
+	if (!node->consumer_count)
+		return;
+	struct buf text = {0};
+	if (upstream_is_unknown(unit)) {
+		str which = upstream_name(engine, &engine->arena);
+		buf_printf(&text, "%.*s/%.*s", STR_ARG(which), STR_ARG(node->id));
+		unit->has_shared = true;
+		unit->shared = hash_of(buf_str(&text));
+		buf_clear(&text);
+	} else {
+		unit->has_shared = unit->out.has_manifest &&
+		                   shared_part(engine, &unit->out.manifest, &unit->shared);
+	}
+	for (uint32_t d = 0; d < node->dep_count; d++) {
+		const struct unit *dep = &engine->units[node->deps[d]];
+		if (dep->has_shared)
+			add(&text, 's', &dep->shared);
+		if (dep->has_above)
+			add(&text, 'a', &dep->above);
+	}
+	unit->has_above = text.len > 0;
+	if (text.len)
+		unit->above = hash_of(buf_str(&text));
+	buf_finish(&text);
+}
