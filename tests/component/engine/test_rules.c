@@ -97,7 +97,7 @@ static void runs_agree_for_every_three_dependencies(void **state)
 				source_ends[c % 5], source_ends[c / 5 % 5], source_ends[c / 25]};
 			/* A dependency that is named twice is one. */
 			for (int rule = 0; rule < 4; rule++) {
-				char id[16];
+				char id[32];
 				snprintf(id, sizeof(id), "c%d_%d", c, rule);
 				bool ran = bench_end(b, id)->state == NODE_COMPLETED ||
 				           bench_end(b, id)->state == NODE_REUSED;
