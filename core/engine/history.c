@@ -70,6 +70,19 @@ void history_load(struct attempt *attempt)
 		attempt->last = (struct node_row){0};
 }
 
+bool history_is_clean(struct attempt *attempt)
+{
+	struct engine *engine = attempt->engine;
+	if (engine->options->resume)
+		return false; /* the newest rows may be this run's own */
+	if (!engine->has_passed) {
+		engine->has_passed = true;
+		nodes_passed_last(engine->store, &engine->arena, engine->workflow->name,
+			engine->row.id, &engine->passed, NULL);
+	}
+	return map_get(&engine->passed, attempt->unit->node->id) != NULL;
+}
+
 /* What the file system was when the body began, as one digest. */
 static str name_facts(struct attempt *attempt)
 {
@@ -152,9 +165,10 @@ void history_write(struct attempt *attempt, enum node_state state, str inputs, s
 	/* A body that never began says nothing of what it would have consumed. */
 	bool is_failure = state == NODE_FAILED && attempt->tries > 0 && attempt->has_key;
 	size_t kept = 0;
+	if (state == NODE_COMPLETED || state == NODE_REUSED)
+		return;
 	history_load(attempt);
-	if (state == NODE_COMPLETED || state == NODE_REUSED ||
-		(!is_failure && !history_count(attempt->failed)))
+	if (!is_failure && !history_count(attempt->failed))
 		return;
 	buf_add_z(json, json->len > 1 ? ",\"failed\":[" : "\"failed\":[");
 	if (is_failure) {

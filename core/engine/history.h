@@ -23,6 +23,9 @@ struct past_failure {
 /* Fills attempt->last and attempt->failed with what was recorded before this attempt; once. */
 void history_load(struct attempt *attempt);
 
+/* Whether the node passed in the run before this one: then no failure of it is remembered, and nothing is to be loaded. */
+bool history_is_clean(struct attempt *attempt);
+
 /* Adds the member "failed" for the row that is about to be written, where there is anything to carry on. */
 void history_write(struct attempt *attempt, enum node_state state, str inputs, struct buf *json);
 

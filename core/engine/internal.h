@@ -183,6 +183,9 @@ struct engine {
 	size_t common_env_count;
 	struct locale_part locale[9];
 	size_t locale_count;
+	struct map
+		passed; /* nodes that passed in the newest other run of the workflow -> themselves */
+	bool has_passed;  /* it was looked up */
 	struct map given; /* input name -> const struct value * */
 };
 

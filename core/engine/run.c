@@ -516,6 +516,7 @@ void engine_free(struct engine *engine)
 	mask_destroy(engine->mask);
 	vec_finish(&engine->todo);
 	vec_finish(&engine->waiting);
+	map_finish(&engine->passed);
 	map_finish(&engine->given);
 	err_finish(&engine->error);
 	arena_finish(&engine->arena);

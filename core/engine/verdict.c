@@ -212,7 +212,7 @@ void verdict_after_success(struct attempt *attempt)
 
 void verdict_after_reuse(struct attempt *attempt)
 {
-	if (!attempt->engine->options->no_suspect)
+	if (!attempt->engine->options->no_suspect && !history_is_clean(attempt))
 		accuse_earlier_inputs(attempt);
 }
 

@@ -237,6 +237,26 @@ bool nodes_newest(struct store *store, struct arena *arena, str workflow, str no
 	return read_one(store, st, arena, out, found, err);
 }
 
+bool nodes_passed_last(struct store *store, struct arena *arena, str workflow, int64_t but,
+	struct map *out, struct err *err)
+{
+	sqlite3_stmt *st = stmt_get(store, STMT_NODE_PASSED,
+		"SELECT node FROM node WHERE run = (SELECT max(id) FROM run WHERE workflow = ?1 AND id <> ?2) "
+		"AND state IN ('completed', 'reused')",
+		err);
+	if (!st) {
+		return false;
+	}
+	stmt_str(st, 1, workflow);
+	stmt_int(st, 2, but);
+	int got;
+	while ((got = stmt_row(store, st, err)) == 1) {
+		str name = arena_str(arena, column_view(st, 0));
+		map_put(out, name, (void *)(uintptr_t)name.ptr);
+	}
+	return got == 0;
+}
+
 bool events_add(struct store *store, int64_t run, int64_t at_ms, str node, str kind, str json,
 	struct err *err)
 {

@@ -3,6 +3,7 @@
 #define STORE_RUNS_H
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "store/db.h"
 
 enum run_state {
@@ -116,6 +117,10 @@ bool nodes_failures(
 /* The newest row of the node in any run of the workflow, whatever its state; *found false: it never ran. */
 bool nodes_newest(struct store *store, struct arena *arena, str workflow, str node,
 	struct node_row *out, bool *found, struct err *err);
+/* Puts the nodes that completed or were reused in the newest run of the workflow, but run `but`, into *out: name -> name,
+ * in the arena. */
+bool nodes_passed_last(struct store *store, struct arena *arena, str workflow, int64_t but,
+	struct map *out, struct err *err);
 
 /* Events: an append-only journal of a run for `--json`, `show` and reports. */
 bool events_add(struct store *store, int64_t run, int64_t at_ms, str node, str kind, str json,
