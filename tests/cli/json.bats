@@ -147,6 +147,26 @@ chain() {
 	equal "$(member delay_ms node_retry <events.json)" 10
 }
 
+@test "items of a fan_out end one by one, a node that waits for a person is paused" {
+	workflow gate <<-'YAML'
+		name: gate
+		description: two items, then a question
+		nodes:
+		  - id: size
+		    fan_out: {items: [a, b], as: word}
+		    bash: printf '%s' $INPUTS.word
+		  - id: gate
+		    depends_on: [size]
+		    approval: {message: "Publish?"}
+	YAML
+	exits 3 pawl run gate --json
+	check <<<"$output" >counts
+	grep -q "node_ended 3" counts
+	grep -q "node_paused 1" counts
+	equal "$(member state run_ended <<<"$output")" '"paused"'
+	equal "$(member next run_ended <<<"$output")" '"pawl approve 1"'
+}
+
 @test "errors are events too, and stderr is for people" {
 	pawl run nothing --json >events.json 2>said && return 1
 	check <events.json
