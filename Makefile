@@ -4,10 +4,12 @@
 #     make test       build (gcc, warnings are errors) and run every test
 #     make build      build the release in build/release
 #     make install    install it below PREFIX (default /usr/local), with DESTDIR
+#     make package    Debian packages (pawl, pawl-dev) in build/packages
 #     make asan       all tests under AddressSanitizer and UBSan
 #     make lint       only the checks of the source itself
 #     make format     let clang-format mend every C file
 #     make fuzz       every fuzzer for SECONDS each (needs clang)
+#     make package-check   build the packages twice, elsewhere, and compare every byte
 #     make bench      print what things cost on this machine
 #     make clean      delete build/
 
@@ -16,7 +18,7 @@ JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 SECONDS ?= 60
 CTEST    = ctest --output-on-failure
 
-.PHONY: all demo test build install asan lint format fuzz bench clean bootstrap
+.PHONY: all demo test build install package package-check asan lint format fuzz bench clean bootstrap
 all: build
 
 bootstrap:
@@ -36,6 +38,15 @@ test: bootstrap
 
 install: build
 	cmake --install build/release --prefix $(PREFIX)
+
+package: bootstrap
+	cmake --preset release -B build/package -DCMAKE_INSTALL_PREFIX=/usr -DPAWL_TESTS=OFF
+	cmake --build build/package --target program -j $(JOBS)
+	cd build/package && cpack -G DEB -B $(CURDIR)/build/packages
+	rm -rf build/packages/_CPack_Packages
+
+package-check: bootstrap
+	JOBS=$(JOBS) tests/package/reproducible.sh .
 
 asan: bootstrap
 	cmake --preset asan

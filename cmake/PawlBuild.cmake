@@ -14,6 +14,18 @@ if(CMAKE_C_FLAGS MATCHES "-fsanitize" AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
 	list(APPEND PAWL_WARNINGS -Wno-null-dereference -Wno-maybe-uninitialized)
 endif()
 
+# A release has the same bytes wherever it is built: no path of this machine in debug information, messages and archives.
+# A debugger wants the paths, and gcov needs them.
+if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+	add_compile_options(-ffile-prefix-map=${PROJECT_BINARY_DIR}=build -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
+	set(CMAKE_C_ARCHIVE_CREATE "<CMAKE_AR> Dqc <TARGET> <LINK_FLAGS> <OBJECTS>")
+	set(CMAKE_C_ARCHIVE_FINISH "<CMAKE_RANLIB> -D <TARGET>")
+	if(CMAKE_C_COMPILER_AR)
+		set(CMAKE_C_ARCHIVE_CREATE_IPO "\"${CMAKE_C_COMPILER_AR}\" Dqc <TARGET> <LINK_FLAGS> <OBJECTS>")
+		set(CMAKE_C_ARCHIVE_FINISH_IPO "\"${CMAKE_C_COMPILER_RANLIB}\" -D <TARGET>")
+	endif()
+endif()
+
 function(pawl_target target)
 	target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
 	target_compile_options(${target} PRIVATE ${PAWL_WARNINGS} -fvisibility=hidden

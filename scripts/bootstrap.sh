@@ -35,6 +35,7 @@ find_missing() {
 	need_library libcrypto libssl-dev
 	need_library libcurl libcurl4-openssl-dev # for the example plugin `http`
 	need_library cmocka libcmocka-dev
+	need_program file file # for the dependencies of packages
 	need_program bats bats
 	need_program python3 python3
 	need_program node nodejs

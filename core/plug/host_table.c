@@ -20,9 +20,6 @@ static const void *extension(const pawl_host *host, const char *id)
 	return NULL;
 }
 
-#ifndef PAWL_VERSION
-#define PAWL_VERSION "0.1.0"
-#endif
 
 const pawl_host host_table = {
 	.size = sizeof(pawl_host),
