@@ -17,7 +17,10 @@ endif()
 # A release has the same bytes wherever it is built: no path of this machine in debug information, messages and archives.
 # A debugger wants the paths, and gcov needs them.
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
-	add_compile_options(-ffile-prefix-map=${PROJECT_BINARY_DIR}=build -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
+	# The last that fits wins, and the build may lie in the source.
+	set(maps -ffile-prefix-map=${PROJECT_SOURCE_DIR}=. -ffile-prefix-map=${PROJECT_BINARY_DIR}=build)
+	add_compile_options(${maps})
+	add_link_options(${maps}) # link-time optimisation writes debug information too
 	set(CMAKE_C_ARCHIVE_CREATE "<CMAKE_AR> Dqc <TARGET> <LINK_FLAGS> <OBJECTS>")
 	set(CMAKE_C_ARCHIVE_FINISH "<CMAKE_RANLIB> -D <TARGET>")
 	if(CMAKE_C_COMPILER_AR)

@@ -9,13 +9,16 @@ work=$(mktemp -d "${TMPDIR:-/var/tmp}/pawl-twice.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$source" log -1 --format=%ct)}
 
-# build PLACE BUILD: what git knows of the source, in PLACE, built in BUILD; the result is PLACE/../packages and /prefix.
+# What git knows of the source, as it is now; it may change while this runs.
+(cd "$source" && git ls-files -z --cached --others --exclude-standard |
+	tar -c --null -T - --ignore-failed-read 2>/dev/null) >"$work/source.tar"
+
+# build PLACE BUILD: the source in PLACE, built in BUILD; the result is PLACE/../packages and PLACE/../prefix.
 build() {
 	local place=$1 build=$2 out
 	out=$(dirname "$place")
 	mkdir -p "$place" "$out/packages"
-	git -C "$source" ls-files -z --cached --others --exclude-standard |
-		(cd "$source" && tar -c --null -T - --ignore-failed-read 2>/dev/null) | tar -x -m -C "$place"
+	tar -x -m -f "$work/source.tar" -C "$place"
 	cmake -S "$place" --preset release -B "$build" -DCMAKE_INSTALL_PREFIX=/usr -DPAWL_TESTS=OFF >"$out/log"
 	cmake --build "$build" --target program -j "$jobs" >>"$out/log"
 	DESTDIR=$out/prefix cmake --install "$build" >>"$out/log"
