@@ -43,7 +43,9 @@ size_t tty_height(int fd)
 
 bool tty_is_foreground(int fd)
 {
-	return tcgetpgrp(fd) == getpgrp();
+	/* A terminal that doesn't control this session has no background either. */
+	pid_t group = tcgetpgrp(fd);
+	return group < 0 || group == getpgrp();
 }
 
 bool tty_write(int fd, const char *ptr, size_t len)
