@@ -1,5 +1,6 @@
 /* cmd_lint: checks workflow files without running anything of them; `pawl types` lists what a node can be. */
 #include "cli/cli.h"
+#include "cli/rows.h"
 
 extern const struct command command_lint, command_types;
 
@@ -9,13 +10,26 @@ struct linting {
 	size_t bad;
 };
 
+static void print_workflow_json(struct cli *cli, const struct workflow *workflow, const char *path)
+{
+	struct buf out = {0};
+	buf_printf(&out, "{\"nodes\":%u", workflow->node_count);
+	rows_add_json(&out, "workflow", workflow->name);
+	rows_add_json(&out, "file", str_of(path));
+	buf_add_z(&out, "}\n");
+	talk_out(cli, buf_str(&out));
+	buf_finish(&out);
+}
+
 static void lint_file(void *arg, const char *path)
 {
 	struct linting *l = arg;
 	struct workflow *workflow = cli_load_file(l->cli, path);
 	l->files++;
 	l->bad += workflow == NULL;
-	if (workflow && !l->cli->is_quiet)
+	if (workflow && l->cli->is_json)
+		print_workflow_json(l->cli, workflow, path);
+	else if (workflow && !l->cli->is_quiet)
 		talk_outf(l->cli, "ok  %.*s  %u node%s  %s\n", STR_ARG(workflow->name),
 			workflow->node_count, workflow->node_count == 1 ? "" : "s", path);
 	workflow_destroy(workflow);
@@ -44,13 +58,34 @@ static int run_lint(struct cli *cli, int argc, char **argv)
 	return code;
 }
 
+static void print_type_json(struct cli *cli, str keyword, const char *path,
+	const struct plug_type *type, const char *problem)
+{
+	struct buf out = {0};
+	buf_printf(&out, "{\"usable\":%s", type ? "true" : "false");
+	rows_add_json(&out, "type", keyword);
+	rows_add_json(&out, "file", str_of(path));
+	if (type) {
+		rows_add_json(&out, "summary", str_of(type->type->summary));
+		rows_add_json(&out, "plugin", str_of(type->plugin->id));
+		rows_add_json(&out, "version", str_of(type->plugin->version));
+	} else {
+		rows_add_json(&out, "problem", str_of(problem));
+	}
+	buf_add_z(&out, "}\n");
+	talk_out(cli, buf_str(&out));
+	buf_finish(&out);
+}
+
 static void list_type(void *arg, str keyword, const char *path, const char *refused)
 {
 	struct linting *l = arg;
 	struct err err = {0};
 	const struct plug_type *type =
 		refused ? NULL : types_find(cli_types(l->cli), keyword, &err);
-	if (type)
+	if (l->cli->is_json)
+		print_type_json(l->cli, keyword, path, type, refused ? refused : err.message);
+	else if (type)
 		talk_outf(l->cli, "%-12.*s %s\n             %s %s, %s\n", STR_ARG(keyword),
 			type->type->summary ? type->type->summary : "", type->plugin->id,
 			type->plugin->version, path);
@@ -79,4 +114,5 @@ const struct command command_lint = {"lint", "Author",
 	run_lint};
 const struct command command_types = {"types", "Author",
 	"list node types and the plugins that provide them",
-	"  pawl types\n  pawl types --plugin-path ./build\n\nusage: pawl types\n", run_types};
+	"  pawl types\n  pawl types --plugin-path ./build\n  pawl types --json\n\nusage: pawl types\n",
+	run_types};

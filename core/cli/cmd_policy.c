@@ -379,8 +379,13 @@ static int run_policy(struct cli *cli, int argc, char **argv)
 
 const struct command command_policy = {"policy", "Author",
 	"test a policy: its own tests, and what it says of stored results",
-	"  pawl policy test FILE             run its test_* functions, then ask it about every stored result\n"
-	"  pawl policy test FILE --run last  ask about the results of one run only\n"
+	"  pawl policy test .pawl/policies/nightly.lua\n"
+	"  pawl policy test .pawl/policies/nightly.lua --run last\n"
+	"  pawl policy test .pawl/policies/nightly.lua --json\n"
+	"\n"
+	"usage: pawl policy test FILE [--run RUN]\n"
+	"\n"
+	"Runs its test_* functions, then asks it about every stored result, or about those of one run only.\n"
 	"\n"
 	"  -r, --run RUN   a number or `last`\n"
 	"\n"
