@@ -33,10 +33,12 @@ bool loop_add(struct loop *loop, struct loop_source *source, uint32_t events, st
 
 void loop_close(struct loop *loop, struct loop_source *source)
 {
-	(void)loop;
-	/* Closing takes it out of the epoll set: no copy outlives the exec of a child. */
-	if (source->fd >= 0)
+	/* Closing alone would not always take it out of the epoll set: a child on its way through exec lets its copies go
+	 * only after this process has been let go on. */
+	if (source->fd >= 0) {
+		epoll_ctl(loop->epoll, EPOLL_CTL_DEL, source->fd, NULL);
 		close(source->fd);
+	}
 	source->fd = -1;
 }
 
