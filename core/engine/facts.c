@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 enum {
+	MAX_LINKS = 4,
 	EXPANDED_FILES =
 		256, /* so many files of a tree or glob are facts of their own, to be named when one changes */
 };
@@ -34,6 +35,8 @@ struct fact_memo {
 	struct map tools;     /* "NAME\0PATH" -> struct seen * */
 	struct map files;     /* path -> struct seen *; not of trees */
 	struct fs_look *look; /* of this turn; NULL: not yet made */
+	const char *tree;     /* that is being looked at, a real path; NULL: none */
+	unsigned links;       /* how many links deep that is */
 	struct pretence pretence;
 };
 
@@ -144,6 +147,68 @@ static void hash_text(struct hash *hash, str text)
 	hash_add(hash, text);
 }
 
+static bool digest_list(const struct fact_place *place, str base, struct fs_list *list,
+	struct digest *out, struct err *err);
+
+static char *real_of(const struct fact_place *place, str dir)
+{
+	struct buf whole = {0};
+	bool is_whole = str_starts(dir, STR("/"));
+	if (!is_whole)
+		buf_printf(&whole, "%s/", store_project_path(place->store));
+	buf_add(&whole, dir);
+	char *real = realpath(buf_cstr(&whole), NULL);
+	buf_finish(&whole);
+	return real;
+}
+
+static bool is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+	return !strncmp(path, dir, len) && (!path[len] || path[len] == '/');
+}
+
+/* A directory that a link in a tree leads to: looked at where it is of the project and not of the tree, which has it already. */
+static bool digest_linked(
+	const struct fact_place *place, const char *real, struct digest *out, struct err *err)
+{
+	struct fact_memo *memo = place->memo;
+	struct fs_list list = {0};
+	const char *outer = memo->tree;
+	*out = (struct digest){{0}};
+	if (!outer || is_below(real, outer) || memo->links >= MAX_LINKS ||
+		!is_below(real, store_project_path(place->store)))
+		return true;
+	memo->tree = real;
+	memo->links++;
+	bool ok = fs_list_tree(AT_FDCWD, real, NULL, &list, err) &&
+	          digest_list(place, str_of(real), &list, out, err);
+	memo->links--;
+	memo->tree = outer;
+	fs_list_finish(&list);
+	return ok;
+}
+
+/* Whoever reads a link reads what it leads to. */
+static bool add_target(
+	const struct fact_place *place, struct hash *hash, const char *path, struct err *err)
+{
+	struct fs_stat st;
+	struct digest digest = {{0}};
+	char *real = real_of(place, str_of(path));
+	bool is_there = real && fs_stat_at(AT_FDCWD, real, &st, NULL) == FS_FOUND;
+	bool ok = true;
+	if (is_there && S_ISREG(st.mode))
+		ok = digest_file(place, real, &st, &digest, err);
+	else if (is_there && S_ISDIR(st.mode))
+		ok = digest_linked(place, real, &digest, err);
+	uint32_t kind = !is_there ? 0 : st.mode & (S_ISREG(st.mode) ? S_IFMT | S_IXUSR : S_IFMT);
+	hash_add(hash, (str){(const char *)&kind, sizeof(kind)});
+	hash_add(hash, (str){(const char *)digest.bytes, DIGEST_SIZE});
+	free(real);
+	return ok;
+}
+
 static bool add_entry(const struct fact_place *place, struct hash *hash, const char *path,
 	struct fs_entry *entry, struct err *err)
 {
@@ -155,24 +220,14 @@ static bool add_entry(const struct fact_place *place, struct hash *hash, const c
 	hash_add(hash, (str){(const char *)&kind, sizeof(kind)});
 	if (entry->target)
 		hash_text(hash, str_of(entry->target));
+	if (S_ISLNK(entry->stat.mode))
+		return add_target(place, hash, path, err);
 	if (!S_ISREG(entry->stat.mode))
 		return true;
 	if (!digest_file(place, path, &entry->stat, &digest, err))
 		return false;
 	hash_add(hash, (str){(const char *)digest.bytes, DIGEST_SIZE});
 	return true;
-}
-
-bool facts_is_own(const struct fact_place *place, str path)
-{
-	for (size_t i = 0; place->writes && i < place->writes->len; i++) {
-		str pattern = place->writes->ptr[i];
-		bool is_inside = str_starts(path, pattern) &&
-		                 (path.len == pattern.len || path.ptr[pattern.len] == '/');
-		if (is_inside || (fs_is_glob(pattern) && fs_glob_matches(pattern, path)))
-			return true;
-	}
-	return false;
 }
 
 static bool digest_list(const struct fact_place *place, str base, struct fs_list *list,
@@ -218,7 +273,11 @@ static bool look_tree(const struct fact_place *place, const char *z, bool is_the
 	          fs_list_tree(root_of(place, z), z, dir.len ? NULL : ".pawl", &list, err);
 	if (ok && place->memo->pretence.paths.len)
 		pretend_add_tree(&place->memo->pretence, dir, &list);
+	char *real = ok && is_there ? real_of(place, dir) : NULL;
+	place->memo->tree = real;
 	ok = ok && digest_list(place, dir, &list, &out->digest, err);
+	place->memo->tree = NULL;
+	free(real);
 	out->kind = FACT_TREE;
 	fs_list_finish(&list);
 	return ok;
@@ -401,41 +460,6 @@ static bool take_read(const struct fact_place *place, struct arena *arena, str p
 	if (ok)
 		add(out, &fact);
 	fs_list_finish(&list);
-	return ok;
-}
-
-bool facts_resolve(const struct fact_place *place, struct arena *arena, str word, str *path)
-{
-	if (!word.len || word.len > 4096 || str_find_char(word, '\0', 0) != SIZE_MAX ||
-		fs_is_glob(word))
-		return false;
-	bool is_absolute = word.ptr[0] == '/';
-	if (is_absolute) {
-		str project = str_of(store_project_path(place->store));
-		if (str_starts(word, project) && word.len > project.len &&
-			word.ptr[project.len] == '/') {
-			word = str_slice(word, project.len + 1, word.len);
-		} else {
-			*path = arena_str(arena, word);
-			return !str_starts(word, STR("/dev/")) &&
-			       !str_starts(word, STR("/proc/")) && !str_starts(word, STR("/sys/"));
-		}
-	}
-	if (!is_absolute && (word.ptr[0] == '$' || word.ptr[0] == '-' || word.ptr[0] == '~'))
-		return false;
-	struct buf joined = {0};
-	if (place->dir.len && !is_absolute) {
-		buf_add(&joined, place->dir);
-		buf_add_char(&joined, '/');
-	}
-	buf_add(&joined, word);
-	struct buf clean = {0};
-	bool ok = fs_normalize(buf_str(&joined), &clean) && !str_is(buf_str(&clean), ".") &&
-	          !str_starts(buf_str(&clean), STR(".pawl/state"));
-	if (ok)
-		*path = arena_str(arena, buf_str(&clean));
-	buf_finish(&joined);
-	buf_finish(&clean);
 	return ok;
 }
 
