@@ -133,6 +133,12 @@ static void end_output(struct progress *p, const struct node *node)
 
 /* ---- nodes ---- */
 
+/* What holds others, or a person's answer, neither ran nor was reused itself. */
+static const char *word_of_completed(const struct node *node)
+{
+	return node->control != CONTROL_NONE || node->fan_out ? "done" : "run";
+}
+
 static void on_ended(struct progress *p, const struct node_event *e)
 {
 	struct buf time = {0};
@@ -142,8 +148,8 @@ static void on_ended(struct progress *p, const struct node_event *e)
 	switch (e->state) {
 	case NODE_REUSED: line(p, "reuse", COLOR_GREEN, e->node->id, e->sentence, ""); break;
 	case NODE_COMPLETED:
-		line(p, "run", COLOR_BLUE, e->node->id, why.len && e->tries ? why : e->sentence,
-			buf_cstr(&time));
+		line(p, word_of_completed(e->node), COLOR_BLUE, e->node->id,
+			why.len && e->tries ? why : e->sentence, buf_cstr(&time));
 		break;
 	case NODE_PAUSED: line(p, "wait", COLOR_YELLOW, e->node->id, e->sentence, ""); break;
 	case NODE_FAILED:

@@ -71,7 +71,9 @@ struct engine_summary {
 	int64_t run;
 	int64_t attempt;
 	enum run_state state;
-	uint32_t total, ran, reused, failed, skipped, cancelled;
+	uint32_t total;       /* nodes that are in no loop_group */
+	uint32_t ran, reused; /* bodies: of every item and iteration, and of runs in this one */
+	uint32_t failed, skipped, cancelled; /* nodes of `total` */
 	uint64_t ms;
 	int signal;              /* that interrupted it, or 0 */
 	const struct err *error; /* what ended the run apart from nodes (the store), or NULL */

@@ -14,7 +14,8 @@ struct fan {
 	uint32_t active;
 	uint32_t reused;
 	uint32_t failed;
-	bool is_cut; /* a slot failed under all_success: no more are begun */
+	bool is_cut;                /* a slot failed under all_success: no more are begun */
+	const struct value *fields; /* the node's without `fan_out` */
 };
 
 /* "build[3f2a9c01]", and "build[3f2a9c01-2]" for the second item with the same content. */
@@ -69,6 +70,22 @@ static bool read_items(struct attempt *attempt, const struct value **items, stru
 	return false;
 }
 
+/* ---- what a slot is known by ---- */
+
+/* A slot sees its item, and never the list that it stands in. */
+static const struct value *without_fan_out(struct arena *arena, const struct value *fields)
+{
+	struct value *rest = arena_new(arena, struct value);
+	*rest = *fields;
+	rest->as.map.items = arena_array(arena, struct value_member, fields->as.map.count);
+	rest->as.map.count = 0;
+	for (size_t i = 0; i < fields->as.map.count; i++) {
+		if (!str_is(fields->as.map.items[i].key, "fan_out"))
+			rest->as.map.items[rest->as.map.count++] = fields->as.map.items[i];
+	}
+	return rest;
+}
+
 static void slot_ended(struct engine *engine, struct unit *slot);
 
 static void make_slot(struct fan *fan, size_t index, const struct value *item)
@@ -79,6 +96,7 @@ static void make_slot(struct fan *fan, size_t index, const struct value *item)
 	struct node *node = arena_new(&engine->arena, struct node);
 	*node = *parent->node;
 	node->id = slot_id(fan, index, item);
+	node->fields = fan->fields;
 	node->fan_out = NULL;
 	node->when = NULL;
 	node->gates = NULL;
@@ -221,6 +239,7 @@ void fan_begin(struct attempt *attempt)
 	struct fan *fan = arena_new(&engine->arena, struct fan);
 	fan->attempt = attempt;
 	fan->count = items->as.list.count;
+	fan->fields = without_fan_out(&engine->arena, attempt->unit->node->fields);
 	fan->slots = arena_array(&engine->arena, struct unit, fan->count);
 	attempt->unit->fan = fan;
 	attempt->is_passive = true;

@@ -162,6 +162,8 @@ struct engine {
 	int32_t stop_reason;
 	bool is_pumping;
 	uint32_t count[NODE_PAUSED + 1]; /* of ended nodes, by state */
+	uint32_t ran,
+		reused; /* bodies: items, iterations and runs in this one too, not what holds them */
 	bool is_ended;
 	uint32_t active;       /* attempts under way that will end by themselves: bodies, timers */
 	uint32_t paused;       /* nodes that wait for an answer */

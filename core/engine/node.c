@@ -353,9 +353,14 @@ static bool depends_on_uncertain(const struct engine *engine, const struct node 
 static void plan_uncertain(struct engine *engine, struct unit *unit)
 {
 	struct attempt *attempt = attempt_create(engine, unit);
+	bool is_control = unit->node->control != CONTROL_NONE || unit->node->fan_out;
 	unit->is_uncertain = true;
 	bool is_forced = engine->options->forced && engine->options->forced[unit->node->index];
-	if (is_forced || engine->options->reuse == REUSE_OFF || unit->node->always_run) {
+	if (is_control) {
+		attempt->is_uncertain = true;
+		attempt->skip_reason = "control";
+		attempt->decision.sentence = STR("what it consumes is made anew");
+	} else if (is_forced || engine->options->reuse == REUSE_OFF || unit->node->always_run) {
 		attempt->decision = decide(
 			&attempt->arena, &(struct decide_input){.forced = is_forced,
 						 .no_resume = engine->options->reuse == REUSE_OFF,

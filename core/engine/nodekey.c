@@ -71,19 +71,39 @@ static bool uses_source(const struct node *node, str source)
 	return false;
 }
 
+/* What the include that the scope is of gives for its input, in the terms of the scope around it. */
+static const struct value *find_given(const struct scope **scope, str name)
+{
+	const struct scope *file = *scope;
+	while (file->is_transparent)
+		file = file->outer;
+	*scope = file->outer;
+	for (size_t i = 0; file->with && i < file->with->len; i++) {
+		if (str_eq(file->with->ptr[i].name, name))
+			return file->with->ptr[i].value;
+	}
+	return NULL;
+}
+
 /* A slot depends on its item.  The list that the item comes from is not part of its key, or a new item would run them all. */
 static uint32_t find_left_out(const struct attempt *attempt)
 {
 	const struct node *node = attempt->unit->node;
 	const struct unit *parent = attempt->unit->parent;
 	const struct fan_out *fan = parent ? parent->node->fan_out : NULL;
+	const struct scope *scope = attempt->scope;
+	const struct value *items = fan ? fan->items : NULL;
 	struct ref ref;
-	if (!fan || !attempt->unit->item || fan->items->kind != VALUE_STRING ||
-		!ref_is_whole(fan->items->as.text, &ref) || ref.kind != REF_OUTPUT)
-		return NO_NODE;
-	const struct node *source =
-		workflow_resolve(attempt->engine->workflow, attempt->scope, ref.name);
-	return source && !uses_source(node, ref.name) ? source->index : NO_NODE;
+	while (items && attempt->unit->item && items->kind == VALUE_STRING &&
+		ref_is_whole(items->as.text, &ref) && !uses_source(node, ref.name)) {
+		if (ref.kind == REF_OUTPUT) {
+			const struct node *source =
+				workflow_resolve(attempt->engine->workflow, scope, ref.name);
+			return source ? source->index : NO_NODE;
+		}
+		items = ref.kind == REF_INPUT ? find_given(&scope, ref.name) : NULL;
+	}
+	return NO_NODE;
 }
 
 /* Direct dependencies and nodes further up that are named, merged in the order of their ids. */

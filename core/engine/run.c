@@ -158,6 +158,10 @@ void engine_unit_ended(struct engine *engine, struct unit *unit, enum node_state
 {
 	engine->paused -= unit->state == NODE_PAUSED;
 	unit->state = state;
+	if (unit->node->control == CONTROL_NONE && !unit->node->fan_out) {
+		engine->ran += state == NODE_COMPLETED;
+		engine->reused += state == NODE_REUSED;
+	}
 	if (unit->parent) {
 		unit->on_end(engine, unit);
 		return;
@@ -420,8 +424,8 @@ void engine_end(struct engine *engine, struct engine_summary *summary)
 		.attempt = engine->row.attempt,
 		.state = engine->row.state,
 		.total = engine->workflow->top_count,
-		.ran = engine->count[NODE_COMPLETED],
-		.reused = engine->count[NODE_REUSED],
+		.ran = engine->ran,
+		.reused = engine->reused,
 		.failed = engine->count[NODE_FAILED],
 		.skipped = engine->count[NODE_SKIPPED],
 		.cancelled = engine->count[NODE_CANCELLED],

@@ -164,6 +164,8 @@ static void on_done(void *arg)
 	struct err err = {0};
 	attempt->unit->subrun = NULL;
 	engine_end(sub->child, &summary);
+	engine->ran += summary.ran;
+	engine->reused += summary.reused;
 	switch (summary.state) {
 	case RUN_COMPLETED: complete(sub, &summary); break;
 	case RUN_PAUSED: pause(sub, summary.run); break;

@@ -4,6 +4,9 @@
 #include "base/buf.h"
 #include "data/ref.h"
 
+#include <stdio.h>
+#include <string.h>
+
 static const struct value *own_value(const struct node *node)
 {
 	return value_get(node->fields, node->type);
@@ -206,8 +209,52 @@ static void take_fan_out(struct load *load, struct node *node, const struct valu
 			"`fan_out` goes with nodes that run something, not with this type");
 }
 
+/* ---- what means nothing on these types ---- */
+
+struct control_rule {
+	const char *fields; /* besides those that every node has */
+	const char *help;
+};
+
+static const struct control_rule rules[] = {
+	[CONTROL_APPROVAL] = {"",
+		"an approval waits for its answer as long as that takes; it runs nothing"},
+	[CONTROL_CANCEL] = {"", "`cancel` ends the run; it runs nothing"},
+	[CONTROL_WORKFLOW] = {" with input fan_out timeout ",
+		"set it on the nodes of that workflow, which decide for themselves"},
+	[CONTROL_LOOP_GROUP] = {"", "set it on the nodes of the loop, which decide for themselves"},
+};
+
+static bool is_word_of(const char *words, str word)
+{
+	char padded[96];
+	if (word.len > 80)
+		return false;
+	snprintf(padded, sizeof(padded), " %.*s ", STR_ARG(word));
+	return strstr(words, padded) != NULL;
+}
+
+/* A field that would be dropped in silence is a trap. */
+static void refuse_meaningless(struct load *load, const struct node *node)
+{
+	static const char every[] = " id description depends_on when trigger_rule output_type ";
+	const struct control_rule *rule = &rules[node->control];
+	for (size_t i = 0; i < node->fields->as.map.count; i++) {
+		const struct value_member *m = &node->fields->as.map.items[i];
+		if (str_eq(m->key, node->type) || is_word_of(every, m->key) ||
+			is_word_of(rule->fields, m->key) || !field_find(m->key))
+			continue;
+		err_help(diags_error(load->diags, load_key_place(load, m), "E-FIELD-CONTROL",
+				 "`%.*s` means nothing on a node of the type `%.*s`",
+				 STR_ARG(m->key), STR_ARG(node->type)),
+			"%s", rule->help);
+	}
+}
+
 void load_control(struct load *load, struct node *node)
 {
+	if (node->control != CONTROL_NONE)
+		refuse_meaningless(load, node);
 	const struct value *value = node->type.len ? own_value(node) : NULL;
 	const struct value *fan = value_get(node->fields, STR("fan_out"));
 	if (value && node->control == CONTROL_APPROVAL)
