@@ -20,27 +20,59 @@ struct answering {
 	bool later; /* record only */
 };
 
-/* The one node of the run that waits, or the one that was named. */
-static bool find_gate(struct answering *a)
+struct gates {
+	struct answering *a;
+	struct buf names; /* of all that wait, as they are written on the command line */
+	size_t waiting;
+	struct run_row run; /* of the last one found */
+	str node;
+};
+
+/* Those of the run and of the runs in it. */
+static bool find_gates(
+	struct gates *gates, const struct run_row *run, unsigned depth, struct err *err)
 {
+	struct answering *a = gates->a;
+	struct arena *arena = &a->cli->arena;
 	struct node_list nodes = {0};
-	struct err err = {0};
-	size_t waiting = 0;
-	str only = STR("");
-	if (!nodes_list(a->store, &a->cli->arena, a->run.id, &nodes, &err)) {
-		talk_fail(a->cli, &err);
+	struct run_list children = {0};
+	if (!nodes_list(a->store, arena, run->id, &nodes, err) ||
+		!runs_children(a->store, arena, run->id, &children, err))
 		return false;
-	}
 	for (size_t i = 0; i < nodes.len; i++) {
 		bool is_gate =
 			nodes.ptr[i].state == NODE_PAUSED && str_is(nodes.ptr[i].type, "approval");
-		if (is_gate && (!a->node.len || str_eq(a->node, nodes.ptr[i].node))) {
-			waiting++;
-			only = nodes.ptr[i].node;
-		}
+		if (!is_gate || (a->node.len && !str_eq(a->node, nodes.ptr[i].node)))
+			continue;
+		buf_printf(&gates->names, "%s%lld/%.*s", gates->waiting ? ", " : "",
+			(long long)run->id, STR_ARG(nodes.ptr[i].node));
+		gates->waiting++;
+		gates->run = *run;
+		gates->node = nodes.ptr[i].node;
 	}
+	for (size_t i = 0; depth && i < children.len; i++) {
+		if (children.ptr[i].state == RUN_PAUSED &&
+			!find_gates(gates, &children.ptr[i], depth - 1, err))
+			return false;
+	}
+	return true;
+}
+
+/* The one node that waits, or the one that was named. */
+static bool find_gate(struct answering *a)
+{
+	struct gates gates = {.a = a};
+	struct err err = {0};
+	if (!find_gates(&gates, &a->run, 16, &err)) {
+		talk_fail(a->cli, &err);
+		buf_finish(&gates.names);
+		return false;
+	}
+	size_t waiting = gates.waiting;
 	if (waiting == 1) {
-		a->node = only;
+		a->run = gates.run;
+		a->node = gates.node;
+		buf_finish(&gates.names);
 		return true;
 	}
 	if (!waiting) {
@@ -51,8 +83,9 @@ static bool find_gate(struct answering *a)
 	} else {
 		err_set(&err, "E-APPROVAL-WHICH", "%zu nodes of run %lld wait for an answer",
 			waiting, (long long)a->run.id);
-		err_help(&err, "name one: pawl approve %lld/NODE", (long long)a->run.id);
+		err_help(&err, "name one of them: %s", buf_cstr(&gates.names));
 	}
+	buf_finish(&gates.names);
 	talk_fail(a->cli, &err);
 	return false;
 }

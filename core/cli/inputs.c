@@ -35,17 +35,6 @@ static void put(struct inputs *in, str name, const struct value *value)
 	*vec_push(&in->members) = (struct value_member){.key = name, .value = *value};
 }
 
-static bool fits(str type, const struct value *value)
-{
-	if (str_is(type, "json"))
-		return true;
-	if (str_is(type, "string"))
-		return value->kind == VALUE_STRING;
-	if (str_is(type, "number"))
-		return value->kind == VALUE_NUMBER;
-	return value->kind == VALUE_BOOL;
-}
-
 static void add(struct inputs *in, str name, const struct value *value)
 {
 	const struct input_spec *spec = find_spec(in->workflow, name);
@@ -62,7 +51,7 @@ static void add(struct inputs *in, str name, const struct value *value)
 			err_help(err, "did you mean `%.*s`?", STR_ARG(near));
 		return;
 	}
-	if (!fits(spec->type, value)) {
+	if (!workflow_input_fits(spec->type, value)) {
 		err_help(diags_error(&in->diags, nowhere, "E-INPUT-TYPE",
 				 "input `%.*s` is %s, not a %.*s", STR_ARG(name),
 				 value_kind_name(value->kind), STR_ARG(spec->type)),

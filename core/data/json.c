@@ -450,3 +450,19 @@ const struct value *json_parse(struct arena *arena, str text, struct err *err)
 	tree_finish(&json.tree);
 	return root;
 }
+
+str json_unfence(str text)
+{
+	static const str fence = STR_INIT("```");
+	str rest = str_trim(text);
+	str first = STR("");
+	if (!str_starts(rest, fence) || !str_ends(rest, fence) || !str_line(&rest, &first))
+		return text;
+	str word = str_trim(str_slice(first, fence.len, first.len));
+	bool is_json = !word.len || str_is(word, "json") || str_is(word, "JSON");
+	if (!is_json || !str_ends(rest, fence))
+		return text;
+	str inner = str_slice(rest, 0, rest.len - fence.len);
+	bool is_own_line = !inner.len || inner.ptr[inner.len - 1] == '\n';
+	return is_own_line && str_find(inner, fence, 0) == SIZE_MAX ? str_trim(inner) : text;
+}

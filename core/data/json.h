@@ -12,6 +12,10 @@
  * (E-JSON-SYNTAX with line and column in err->at and the offending text in the message) where it is not JSON. */
 const struct value *json_parse(struct arena *arena, str text, struct err *err);
 
+/* What stands between the fences where the whole text, but for white space around it, is one fenced block ("```json", line
+ * feed, ..., line feed, "```", or without the word); else the text. */
+str json_unfence(str text);
+
 /* Compact, members in the order of the tree. */
 void json_write(struct buf *out, const struct value *value);
 

@@ -116,6 +116,7 @@ struct subject {
 	const char *code;
 	const char *name; /* "its output", "report.json" */
 	str bytes;
+	bool may_be_fenced; /* a program's output, which often is Markdown */
 };
 
 static bool broken(const struct subject *s, struct err *err, const char *format, ...)
@@ -139,7 +140,8 @@ static bool meets_schema(const struct subject *s, const struct value *spec, stru
 	struct diags diags = {0};
 	struct err why = {0};
 	str shown = decide_quote(arena, str_trim(s->bytes), 60);
-	const struct value *value = json_parse(arena, str_trim(s->bytes), &why);
+	str text = s->may_be_fenced ? json_unfence(s->bytes) : s->bytes;
+	const struct value *value = json_parse(arena, str_trim(text), &why);
 	if (!value) {
 		broken(s, err, "is not JSON: %s; it is %.*s", why.message, STR_ARG(shown));
 		err_finish(&why);
@@ -207,7 +209,7 @@ static bool output_meets(struct attempt *attempt, const struct digest *output, s
 		return true;
 	if (!cas_get(attempt->engine->store, output, &bytes, err))
 		return false;
-	struct subject s = {attempt, "E-ENSURE-OUTPUT", "its output", buf_str(&bytes)};
+	struct subject s = {attempt, "E-ENSURE-OUTPUT", "its output", buf_str(&bytes), true};
 	if (s.bytes.len && s.bytes.ptr[s.bytes.len - 1] == '\n')
 		s.bytes.len--;
 	bool ok = (!spec || meets(&s, spec, err)) && (!format || meets_schema(&s, format, err));
@@ -227,7 +229,7 @@ static bool file_meets(struct attempt *attempt, str path, const struct value *sp
 	                           : arena_str(&attempt->arena, path).ptr;
 	int root = is_artifact ? store_state_fd(engine->store) : store_project_fd(engine->store);
 	struct subject s = {attempt, "E-ENSURE-FILE",
-		arena_printf(&attempt->arena, "%.*s", STR_ARG(path)), STR("")};
+		arena_printf(&attempt->arena, "%.*s", STR_ARG(path)), STR(""), false};
 	struct err why = {0};
 	if (!fs_read_file(root, full, largest_file, &bytes, &why)) {
 		broken(&s, err, "can't be read: %s", why.message);
@@ -341,8 +343,8 @@ static bool stored_files_meet(
 			continue;
 		}
 		struct buf bytes = {0};
-		struct subject s = {
-			attempt, "E-ENSURE-FILE", arena_str(&attempt->arena, path).ptr, STR("")};
+		struct subject s = {attempt, "E-ENSURE-FILE", arena_str(&attempt->arena, path).ptr,
+			STR(""), false};
 		ok = cas_get(attempt->engine->store, &found->digest, &bytes, err);
 		s.bytes = buf_str(&bytes);
 		ok = ok && meets(&s, &files->as.map.items[i].value, err);

@@ -33,5 +33,6 @@ void loop_begin(struct attempt *attempt);
 /* subrun.c */
 void subrun_begin(struct attempt *attempt);
 void subrun_stop(struct unit *unit, int32_t reason);
+struct engine *subrun_engine(const struct unit *unit); /* NULL: it has ended, or not begun */
 
 #endif

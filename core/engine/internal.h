@@ -271,6 +271,11 @@ bool values_binding_text(struct attempt *attempt, const struct binding *binding,
 bool values_binding_value(struct attempt *attempt, const struct binding *binding,
 	struct arena *arena, const struct value **out, struct err *err);
 
+/* What is given for an input of another file, as a value of the input's type: the text of an output is read as the JSON of a
+ * number where a number is wanted, and stays text where text is. */
+bool values_for_input(struct attempt *attempt, const struct input_spec *input,
+	const struct value *given, const struct value **out, struct err *err);
+
 /* lookup.c: stored results as candidates for decide(). */
 void lookup_decide(struct attempt *attempt, enum host_key_status status, str words);
 /* Where nothing of the node is stored, whatever its key: decides, and gives true. */

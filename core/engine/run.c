@@ -126,6 +126,19 @@ void engine_fail_store(struct engine *engine)
 		engine_stop(engine, PAWL_CANCEL_USER);
 }
 
+static void kill_unit(struct engine *engine, struct unit *unit, int32_t reason)
+{
+	struct attempt *attempt = unit->attempt;
+	struct engine *child = unit->subrun ? subrun_engine(unit) : NULL;
+	(void)engine;
+	if (unit->fan)
+		fan_stop(unit->fan, reason, kill_unit);
+	for (uint32_t i = 0; child && i < child->workflow->node_count; i++)
+		kill_unit(child, &child->units[i], reason);
+	if (attempt && attempt->running)
+		host_kill(attempt->running);
+}
+
 static void on_signal(void *arg, int signal)
 {
 	struct engine *engine = arg;
@@ -137,11 +150,8 @@ static void on_signal(void *arg, int signal)
 		return;
 	}
 	/* Asked twice: no grace. */
-	for (uint32_t i = 0; i < engine->workflow->node_count; i++) {
-		struct attempt *attempt = engine->units[i].attempt;
-		if (attempt && attempt->running)
-			host_kill(attempt->running);
-	}
+	for (uint32_t i = 0; i < engine->workflow->node_count; i++)
+		kill_unit(engine, &engine->units[i], PAWL_CANCEL_USER);
 }
 
 /* ---- the turn of a node's end ---- */
@@ -401,10 +411,25 @@ static enum run_state end_state(const struct engine *engine)
 	                                                                  : RUN_FAILED;
 }
 
+/* What holds a node that waits for an answer waits with it. */
+static void pause_holders(struct engine *engine)
+{
+	for (uint32_t i = 0; engine->row.state == RUN_PAUSED && i < engine->workflow->node_count;
+		i++) {
+		struct attempt *attempt = engine->units[i].attempt;
+		if (!attempt || !attempt->is_passive || engine->options->plan)
+			continue;
+		engine->units[i].state = NODE_PAUSED;
+		attempt->decision.sentence = STR("waits for an answer in it");
+		record_node(attempt, NODE_PAUSED, NULL, NULL);
+	}
+}
+
 void engine_end(struct engine *engine, struct engine_summary *summary)
 {
 	struct err err = {0};
 	engine->row.state = end_state(engine);
+	pause_holders(engine);
 	engine->row.ended_ms = engine->world->wall_ms(engine->world->ctx);
 	if (err_is_set(&engine->error))
 		engine->row.error = str_of(engine->error.message);
@@ -514,6 +539,10 @@ void engine_free(struct engine *engine)
 {
 	if (engine->options->verify)
 		verify_clean(engine);
+	for (uint32_t i = 0; engine->units && i < engine->workflow->node_count; i++) {
+		if (engine->units[i].attempt)
+			attempt_destroy(engine->units[i].attempt);
+	}
 	fact_memo_destroy(engine->memo);
 	artifact_watch_destroy(engine->watch);
 	rules_destroy(engine->rules);

@@ -13,6 +13,8 @@ struct subrun {
 	struct engine_options options;
 	struct engine_events events;
 	struct world_timer *done;
+	struct world_timer *limit; /* of `timeout` */
+	bool is_late;
 	int64_t child_id;
 };
 
@@ -45,17 +47,74 @@ static bool find_child(
 	*child = 0;
 	if (!parent)
 		return true;
-	if (!runs_list(attempt->engine->store, &attempt->arena, workflow, 0, true, &list, err))
+	if (!runs_children(attempt->engine->store, &attempt->arena, parent, &list, err))
 		return false;
 	for (size_t i = 0; i < list.len && !*child; i++) {
-		if (list.ptr[i].parent == parent &&
+		if (str_eq(list.ptr[i].workflow, workflow) &&
 			str_eq(list.ptr[i].parent_node, attempt->unit->node->id))
 			*child = list.ptr[i].id;
 	}
 	return true;
 }
 
-/* The values of `with` as the child's inputs, typed. */
+static const struct input_spec *find_input(const struct workflow *workflow, str name)
+{
+	for (size_t i = 0; i < workflow->inputs.len; i++) {
+		if (str_eq(workflow->inputs.ptr[i].name, name))
+			return &workflow->inputs.ptr[i];
+	}
+	return NULL;
+}
+
+static bool give_one(
+	struct subrun *sub, struct value *map, str name, const struct value *value, struct err *err)
+{
+	const struct input_spec *input = find_input(sub->workflow, name);
+	if (!input) {
+		err_set(err, "E-INPUT-UNKNOWN", "workflow %.*s has no input `%.*s`",
+			STR_ARG(sub->workflow->name), STR_ARG(name));
+		return err_help(err, "declare it there under `inputs`");
+	}
+	if (!values_for_input(sub->attempt, input, value, &value, err))
+		return false;
+	map->as.map.items[map->as.map.count++] =
+		(struct value_member){.key = name, .value = *value};
+	return true;
+}
+
+/* For an input that is text an output is its exact bytes, whatever they look like. */
+static bool value_of_binding(struct subrun *sub, const struct binding *binding,
+	const struct value **out, struct err *err)
+{
+	struct arena *arena = &sub->attempt->engine->arena;
+	const struct input_spec *input = find_input(sub->workflow, binding->name);
+	str bytes = STR("");
+	if (!input || !str_is(input->type, "string") || binding->value->kind != VALUE_STRING)
+		return values_binding_value(sub->attempt, binding, arena, out, err);
+	if (!values_binding_text(sub->attempt, binding, false, &bytes, err))
+		return false;
+	struct value *text = arena_new(arena, struct value);
+	*text = value_string(arena_str(arena, bytes));
+	*out = text;
+	return true;
+}
+
+/* Without defaults: a value that is not given is not there. */
+static bool require_all(struct subrun *sub, const struct value *map, struct err *err)
+{
+	for (size_t i = 0; i < sub->workflow->inputs.len; i++) {
+		const struct input_spec *input = &sub->workflow->inputs.ptr[i];
+		if (!input->required || input->fallback || value_get(map, input->name))
+			continue;
+		err_set(err, "E-INPUT-MISSING", "workflow %.*s requires the input `%.*s`",
+			STR_ARG(sub->workflow->name), STR_ARG(input->name));
+		return err_help(err, "add `with: {%.*s: …}` to `%.*s`", STR_ARG(input->name),
+			STR_ARG(sub->attempt->unit->node->id));
+	}
+	return true;
+}
+
+/* The values of `with` as the child's inputs, typed; an item, where the child has an input of its name. */
 static bool give_inputs(struct subrun *sub, struct err *err)
 {
 	struct attempt *attempt = sub->attempt;
@@ -64,27 +123,18 @@ static bool give_inputs(struct subrun *sub, struct err *err)
 	struct value *map = arena_new(arena, struct value);
 	map->kind = VALUE_MAP;
 	map->as.map.items = arena_array(arena, struct value_member, with->len + 1);
+	sub->options.inputs = map;
 	for (size_t i = 0; i < with->len; i++) {
 		const struct value *value = NULL;
-		if (!values_binding_value(attempt, &with->ptr[i], arena, &value, err))
-			return false;
-		map->as.map.items[map->as.map.count++] =
-			(struct value_member){.key = with->ptr[i].name, .value = *value};
+		if (!value_of_binding(sub, &with->ptr[i], &value, err) ||
+			!give_one(sub, map, with->ptr[i].name, value, err))
+			return err_at(err, with->ptr[i].at);
 	}
-	if (attempt->unit->item)
-		map->as.map.items[map->as.map.count++] = (struct value_member){
-			.key = attempt->unit->item_name, .value = *attempt->unit->item};
-	sub->options.inputs = map;
-	for (size_t i = 0; i < sub->workflow->inputs.len; i++) {
-		const struct input_spec *input = &sub->workflow->inputs.ptr[i];
-		if (input->required && !input->fallback && !value_get(map, input->name)) {
-			err_set(err, "E-INPUT-MISSING", "workflow %.*s requires the input `%.*s`",
-				STR_ARG(sub->workflow->name), STR_ARG(input->name));
-			return err_help(err, "add `with: {%.*s: …}` to `%.*s`",
-				STR_ARG(input->name), STR_ARG(attempt->unit->node->id));
-		}
-	}
-	return true;
+	if (attempt->unit->item && find_input(sub->workflow, attempt->unit->item_name) &&
+		!value_get(map, attempt->unit->item_name) &&
+		!give_one(sub, map, attempt->unit->item_name, attempt->unit->item, err))
+		return false;
+	return require_all(sub, map, err);
 }
 
 static bool give_arguments(struct subrun *sub, struct err *err)
@@ -163,6 +213,7 @@ static void on_done(void *arg)
 	struct engine_summary summary;
 	struct err err = {0};
 	attempt->unit->subrun = NULL;
+	engine->world->timer_stop(engine->world->ctx, sub->limit);
 	engine_end(sub->child, &summary);
 	engine->ran += summary.ran;
 	engine->reused += summary.reused;
@@ -182,8 +233,15 @@ static void on_done(void *arg)
 		}
 		__attribute__((fallthrough));
 	default:
-		err_set(&err, "E-SUBRUN-FAILED", "run %lld of %.*s %s", (long long)summary.run,
-			STR_ARG(sub->workflow->name), run_state_name(summary.state));
+		if (sub->is_late)
+			err_set(&err, "E-SUBRUN-TIMEOUT",
+				"run %lld of %.*s took longer than %llu ms", (long long)summary.run,
+				STR_ARG(sub->workflow->name),
+				(unsigned long long)attempt->unit->node->timeout_ms);
+		else
+			err_set(&err, "E-SUBRUN-FAILED", "run %lld of %.*s %s",
+				(long long)summary.run, STR_ARG(sub->workflow->name),
+				run_state_name(summary.state));
 		err_help(&err, "see it with: pawl show %lld", (long long)summary.run);
 		control_fail(attempt, &err);
 	}
@@ -198,6 +256,17 @@ static void on_child_ended(void *arg)
 	struct subrun *sub = arg;
 	const struct world *world = sub->attempt->engine->world;
 	sub->done = world->timer_start(world->ctx, 0, on_done, sub);
+}
+
+static void on_late(void *arg)
+{
+	struct subrun *sub = arg;
+	sub->limit = NULL;
+	if (sub->done || sub->child->is_stopping)
+		return;
+	sub->is_late = true;
+	engine_stop(sub->child, PAWL_CANCEL_TIMEOUT);
+	engine_pump(sub->child);
 }
 
 static bool prepare(struct subrun *sub, struct err *err)
@@ -256,14 +325,23 @@ void subrun_begin(struct attempt *attempt)
 		control_fail(attempt, &err);
 		return;
 	}
+	uint64_t limit = engine->options->plan ? 0 : attempt->unit->node->timeout_ms;
+	if (limit)
+		sub->limit = engine->world->timer_start(engine->world->ctx, limit, on_late, sub);
 	engine_go(sub->child, on_child_ended, sub);
 }
 
 void subrun_stop(struct unit *unit, int32_t reason)
 {
 	struct subrun *sub = unit->subrun;
-	if (!sub->done && sub->child && !sub->child->is_stopping) {
-		engine_stop(sub->child, reason);
-		engine_pump(sub->child);
-	}
+	if (sub->done || !sub->child || sub->child->is_stopping)
+		return;
+	sub->child->signal = sub->attempt->engine->signal;
+	engine_stop(sub->child, reason);
+	engine_pump(sub->child);
+}
+
+struct engine *subrun_engine(const struct unit *unit)
+{
+	return unit->subrun->done ? NULL : unit->subrun->child;
 }

@@ -88,7 +88,7 @@ static bool field_of(struct attempt *attempt, const struct unit *unit, const str
 	*found = NULL;
 	if (unit->state == NODE_SKIPPED)
 		return true;
-	const struct value *root = json_parse(&attempt->arena, text, &why);
+	const struct value *root = json_parse(&attempt->arena, json_unfence(text), &why);
 	if (!root) {
 		str shown = decide_quote(&attempt->arena, text, 60);
 		err_set(err, "E-REF-JSON",
@@ -149,6 +149,39 @@ static bool variable_of(struct attempt *attempt, str name, str *out)
 static bool resolve(struct attempt *attempt, const struct ref *ref, str *text,
 	const struct value **value, struct err *err);
 static bool resolve_text(void *ctx, const struct ref *ref, str *out, struct err *err);
+static bool is_skipped(struct attempt *attempt, const struct value *value);
+
+bool values_for_input(struct attempt *attempt, const struct input_spec *input,
+	const struct value *given, const struct value **out, struct err *err)
+{
+	struct arena *arena = &attempt->engine->arena;
+	*out = given;
+	if (workflow_input_fits(input->type, given) && given->kind != VALUE_STRING)
+		return true;
+	if (str_is(input->type, "string") && given->kind != VALUE_STRING) {
+		struct value *value = arena_new(arena, struct value);
+		struct buf text = {0};
+		ref_value_text(&text, given);
+		*value = value_string(arena_str(arena, buf_str(&text)));
+		buf_finish(&text);
+		*out = value;
+		return true;
+	}
+	if (!str_is(input->type, "string") && given->kind == VALUE_STRING) {
+		const struct value *parsed = json_parse(arena, json_unfence(given->as.text), NULL);
+		if (parsed && workflow_input_fits(input->type, parsed))
+			*out = parsed;
+	}
+	if (workflow_input_fits(input->type, *out))
+		return true;
+	struct buf json = {0};
+	json_write(&json, given);
+	str shown = decide_quote(&attempt->arena, buf_str(&json), 60);
+	buf_finish(&json);
+	return err_set(err, "E-INPUT-TYPE", "input `%.*s` is %s, not a %.*s: %.*s",
+		STR_ARG(input->name), value_kind_name(given->kind), STR_ARG(input->type),
+		STR_ARG(shown));
+}
 
 /* What an include gives as an input: read in the terms of where the include stands. */
 static bool given_by_include(struct attempt *attempt, const struct scope *file,
@@ -158,11 +191,17 @@ static bool given_by_include(struct attempt *attempt, const struct scope *file,
 	struct ref inner;
 	struct buf expanded = {0};
 	bool ok = true;
-	if (given->value->kind != VALUE_STRING) {
-		*value = given->value;
+	attempt->scope = file->outer;
+	if (given->if_skipped && is_skipped(attempt, given->value)) {
+		*value = given->if_skipped;
+		attempt->scope = here;
 		return true;
 	}
-	attempt->scope = file->outer;
+	if (given->value->kind != VALUE_STRING) {
+		*value = given->value;
+		attempt->scope = here;
+		return true;
+	}
 	if (ref_is_whole(given->value->as.text, &inner)) {
 		ok = resolve(attempt, &inner, text, value, err);
 	} else {
@@ -173,7 +212,16 @@ static bool given_by_include(struct attempt *attempt, const struct scope *file,
 		buf_finish(&expanded);
 	}
 	attempt->scope = here;
-	return ok;
+	if (!ok)
+		return false;
+	struct value *plain = arena_new(&attempt->arena, struct value);
+	*plain = value_string(*text);
+	for (size_t i = 0; i < file->inputs.len; i++) {
+		if (str_eq(file->inputs.ptr[i].name, given->name))
+			return values_for_input(
+				attempt, &file->inputs.ptr[i], *value ? *value : plain, value, err);
+	}
+	return true;
 }
 
 static bool input_of(struct attempt *attempt, const struct ref *ref, str *text,
@@ -293,8 +341,9 @@ static bool resolve_json(void *ctx, const struct ref *ref, str *out, struct err 
 	struct buf json = {0};
 	if (value)
 		json_write(&json, value);
-	else if (ref->kind == REF_OUTPUT && json_parse(&attempt->arena, text, NULL))
-		buf_add(&json, text);
+	else if ((ref->kind == REF_OUTPUT || ref->kind == REF_LOOP_PREV) &&
+		 json_parse(&attempt->arena, json_unfence(text), NULL))
+		buf_add(&json, json_unfence(text));
 	else
 		json_write_string(&json, text);
 	size_t len = json.len;
@@ -360,7 +409,11 @@ bool values_binding_value(struct attempt *attempt, const struct binding *binding
 		return true;
 	}
 	struct value *value = arena_new(arena, struct value);
-	if (ref_is_whole(binding->value->as.text, &ref) && !binding->if_skipped) {
+	if (binding->if_skipped && is_skipped(attempt, binding->value)) {
+		*out = binding->if_skipped;
+		return true;
+	}
+	if (ref_is_whole(binding->value->as.text, &ref)) {
 		if (!resolve_json(attempt, &ref, &text, err))
 			return false;
 		*out = json_parse(arena, arena_str(arena, text), err);

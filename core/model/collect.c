@@ -67,10 +67,19 @@ static struct bindings take_with(
 		with.ptr = arena_array(arena, struct binding, values->as.map.count);
 		for (size_t i = 0; i < values->as.map.count; i++) {
 			const struct value_member *m = &values->as.map.items[i];
-			bool is_known = false;
-			for (size_t k = 0; k < child->inputs.len; k++)
-				is_known = is_known || str_eq(child->inputs.ptr[k].name, m->key);
-			if (!is_known)
+			const struct input_spec *input = NULL;
+			for (size_t k = 0; k < child->inputs.len; k++) {
+				if (str_eq(child->inputs.ptr[k].name, m->key))
+					input = &child->inputs.ptr[k];
+			}
+			bool is_literal =
+				m->value.kind != VALUE_STRING && !value_get(&m->value, STR("from"));
+			if (input && is_literal && !workflow_input_fits(input->type, &m->value))
+				diags_error(load->diags, load_place(load, &m->value),
+					"E-INPUT-TYPE", "input `%.*s` is %s, not a %.*s",
+					STR_ARG(m->key), value_kind_name(m->value.kind),
+					STR_ARG(input->type));
+			if (!input)
 				err_help(
 					diags_error(load->diags, load_key_place(load, m),
 						"E-INPUT-UNKNOWN",
@@ -81,6 +90,7 @@ static struct bindings take_with(
 				.variable = m->key,
 				.value = &m->value,
 				.at = load_key_place(load, m)};
+			load_take_from(load, &with.ptr[with.len - 1]);
 		}
 	}
 	for (size_t k = 0; k < child->inputs.len; k++) {

@@ -175,7 +175,7 @@ static str with_variable(struct arena *arena, str name)
 	return (str){text, name.len + 7};
 }
 
-static void take_from(struct load *load, struct binding *b)
+void load_take_from(struct load *load, struct binding *b)
 {
 	static const str known[] = {STR_INIT("from"), STR_INIT("if_skipped")};
 	const struct value *from = value_get(b->value, STR("from"));
@@ -211,7 +211,7 @@ static void take_with(struct load *load, struct node *node, const struct value_m
 					 STR_ARG(other->name), STR_ARG(b->name),
 					 STR_ARG(b->variable)),
 				"rename one of them");
-		take_from(load, b);
+		load_take_from(load, b);
 	}
 	map_finish(&variables);
 }

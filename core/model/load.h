@@ -52,6 +52,9 @@ const struct field *field_table(size_t *count);
 /* workflow.c: the fields of the top level, by number; NULL behind the last. */
 const char *load_top_field(size_t number, const char **schema);
 
+/* `{from: $node.output, if_skipped: …}` as the value of a binding of `with`. */
+void load_take_from(struct load *load, struct binding *b);
+
 /* readers.c: shared by node fields and workflow keys; each reports what it refuses. */
 bool take_text(struct load *load, const struct value_member *member, str *out);
 bool take_flag(struct load *load, const struct value_member *member, bool *out);

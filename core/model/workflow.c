@@ -50,6 +50,33 @@ static void take_top_description(struct top *top, const struct value_member *m)
 		top->load->workflow->description = text;
 }
 
+bool workflow_input_fits(str type, const struct value *value)
+{
+	if (str_is(type, "json"))
+		return true;
+	if (str_is(type, "number"))
+		return value->kind == VALUE_NUMBER;
+	return value->kind == (str_is(type, "boolean") ? VALUE_BOOL : VALUE_STRING);
+}
+
+/* Without a `type` the default says what the input is. */
+static void take_default(struct load *load, struct input_spec *input, bool is_typed)
+{
+	const struct value *value = input->fallback;
+	if (!value)
+		return;
+	if (!is_typed && value->kind != VALUE_STRING)
+		input->type = value->kind == VALUE_NUMBER ? STR("number")
+		              : value->kind == VALUE_BOOL ? STR("boolean")
+		                                          : STR("json");
+	if (!workflow_input_fits(input->type, value))
+		err_help(diags_error(load->diags, load_place(load, value), "E-INPUT-TYPE",
+				 "the default of input `%.*s` is %s, not a %.*s",
+				 STR_ARG(input->name), value_kind_name(value->kind),
+				 STR_ARG(input->type)),
+			"give it a default of its type, or another type");
+}
+
 static void take_input(struct top *top, const struct value_member *m)
 {
 	static const str types[] = {
@@ -63,6 +90,7 @@ static void take_input(struct top *top, const struct value_member *m)
 		err_help(diags_error(load->diags, input->at, "E-INPUT-NAME",
 				 "`%.*s` cannot be the name of an input", STR_ARG(m->key)),
 			"a name is a letter or _, then letters, digits, _ or -, at most 64");
+	bool is_typed = false;
 	if (m->value.kind == VALUE_NULL)
 		return;
 	if (m->value.kind != VALUE_MAP) {
@@ -79,6 +107,7 @@ static void take_input(struct top *top, const struct value_member *m)
 		} else if (str_is(f->key, "description")) {
 			take_text(load, f, &input->description);
 		} else if (str_is(f->key, "type")) {
+			is_typed = true;
 			take_text(load, f, &input->type);
 			bool is_known = false;
 			for (size_t t = 0; t < 4; t++)
@@ -95,6 +124,7 @@ static void take_input(struct top *top, const struct value_member *m)
 				"fields of an input are type, required, default and description");
 		}
 	}
+	take_default(load, input, is_typed);
 }
 
 static void take_inputs(struct top *top, const struct value_member *m)

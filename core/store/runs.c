@@ -143,6 +143,36 @@ static struct run_row *list_push(struct arena *arena, struct run_list *list, siz
 	return &list->ptr[list->len++];
 }
 
+static bool read_list(struct store *store, sqlite3_stmt *st, struct arena *arena,
+	struct run_list *out, struct err *err)
+{
+	size_t cap = 0;
+	int got;
+	while ((got = stmt_row(store, st, err)) == 1) {
+		if (!read_run(st, list_push(arena, out, &cap), arena, err)) {
+			stmt_done(st);
+			return false;
+		}
+	}
+	return got == 0;
+}
+
+bool runs_children(struct store *store, struct arena *arena, int64_t parent, struct run_list *out,
+	struct err *err)
+{
+	*out = (struct run_list){0};
+	/* A child is younger than its parent. */
+	sqlite3_stmt *st = stmt_get(store, STMT_RUN_CHILDREN,
+		"SELECT id, " RUN_COLUMNS
+		" FROM run WHERE id > ?1 AND parent = ?1 ORDER BY id DESC",
+		err);
+	if (!st) {
+		return false;
+	}
+	stmt_int(st, 1, parent);
+	return read_list(store, st, arena, out, err);
+}
+
 bool runs_list(struct store *store, struct arena *arena, str workflow, size_t limit, bool children,
 	struct run_list *out, struct err *err)
 {
@@ -166,15 +196,7 @@ bool runs_list(struct store *store, struct arena *arena, str workflow, size_t li
 	if (workflow.len > 0) {
 		stmt_str(st, 3, workflow);
 	}
-	size_t cap = 0;
-	int got;
-	while ((got = stmt_row(store, st, err)) == 1) {
-		if (!read_run(st, list_push(arena, out, &cap), arena, err)) {
-			stmt_done(st);
-			return false;
-		}
-	}
-	return got == 0;
+	return read_list(store, st, arena, out, err);
 }
 
 static bool interrupt(

@@ -68,6 +68,10 @@ struct run_list {
 bool runs_list(struct store *store, struct arena *arena, str workflow, size_t limit, bool children,
 	struct run_list *out, struct err *err);
 
+/* The runs in a run, newest first. */
+bool runs_children(struct store *store, struct arena *arena, int64_t parent, struct run_list *out,
+	struct err *err);
+
 /* Marks as `interrupted` every run that says it is running and whose owner is gone (pid, start time, boot); gives their ids
  * in `arena`.  Read-only stores: only gives them. */
 bool runs_reconcile(
