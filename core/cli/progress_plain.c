@@ -157,7 +157,9 @@ static void on_ended(struct progress *p, const struct node_event *e)
 		break;
 	case NODE_CANCELLED:
 		line(p, "stop", COLOR_YELLOW, e->node->id,
-			e->tries ? STR("stopped") : STR("not started"), buf_cstr(&time));
+			e->tries || str_is(e->sentence, "stopped") ? STR("stopped")
+								   : STR("not started"),
+			buf_cstr(&time));
 		break;
 	default: line(p, "skip", COLOR_DIM, e->node->id, e->sentence, "");
 	}

@@ -15,6 +15,7 @@ struct subrun {
 	struct world_timer *done;
 	struct world_timer *limit; /* of `timeout` */
 	bool is_late;
+	str cause; /* the first failure in it */
 	int64_t child_id;
 };
 
@@ -25,7 +26,11 @@ static void on_child_node(void *arg, const struct node_event *event)
 	if (event->kind != EVENT_ENDED ||
 		(event->state != NODE_FAILED && event->state != NODE_PAUSED))
 		return;
-	const char *how = event->state == NODE_FAILED ? "failed" : "waits";
+	bool has_failed = event->state == NODE_FAILED;
+	if (has_failed && !sub->cause.len)
+		sub->cause = str_of(arena_printf(&engine->arena, ": %.*s: %.*s",
+			STR_ARG(event->node->id), STR_ARG(event->sentence)));
+	const char *how = has_failed ? "failed" : "waits";
 	tell(sub->attempt, EVENT_NOTE,
 		str_of(arena_printf(&engine->arena, "%.*s %s: %.*s (pawl show %lld)",
 			STR_ARG(event->node->id), how, STR_ARG(event->sentence),
@@ -239,9 +244,9 @@ static void on_done(void *arg)
 				STR_ARG(sub->workflow->name),
 				(unsigned long long)attempt->unit->node->timeout_ms);
 		else
-			err_set(&err, "E-SUBRUN-FAILED", "run %lld of %.*s %s",
+			err_set(&err, "E-SUBRUN-FAILED", "run %lld of %.*s %s%.*s",
 				(long long)summary.run, STR_ARG(sub->workflow->name),
-				run_state_name(summary.state));
+				run_state_name(summary.state), STR_ARG(sub->cause));
 		err_help(&err, "see it with: pawl show %lld", (long long)summary.run);
 		control_fail(attempt, &err);
 	}
@@ -306,6 +311,7 @@ void subrun_begin(struct attempt *attempt)
 	struct subrun *sub = arena_new(&engine->arena, struct subrun);
 	struct err err = {0};
 	sub->attempt = attempt;
+	sub->cause = STR("");
 	sub->events = (struct engine_events){
 		.arg = sub, .run_started = on_child_started, .node = on_child_node};
 	attempt->unit->state = NODE_RUNNING;

@@ -284,7 +284,7 @@ YAML
 	states | grep 'never__greet=skipped'
 	states | grep 'never__other=skipped'
 	equal "$(tail -1 ran.log)" 'after'
-	ok pawl why last/never__greet
+	ok pawl why never__greet
 	says "'6'"
 }
 
@@ -485,8 +485,7 @@ nodes:
     workflow: self
 YAML
 	exits 1 pawl run self
-	says 'E-SUBRUN'
-	ok pawl runs
+	says 'more than 8 deep'
 }
 
 @test "workflow: its timeout stops the child" {
@@ -575,7 +574,7 @@ YAML
 }
 
 @test "fan_out: join all_done keeps failed slots in the result" {
-	each 'join: all_done' 'bash: [ "$INPUTS.thing" != b ] || exit 4; echo "did $INPUTS.thing"'
+	each 'join: all_done' 'bash: test "$INPUTS.thing" != b || exit 4; echo "did $INPUTS.thing"'
 	ok pawl run each
 	pawl output last/all >out.json
 	python3 - <<'PY'
@@ -588,8 +587,8 @@ PY
 
 @test "fan_out: scripts, Lua, and runs see the item as the value that it is" {
 	echo '[{"n": 1}, {"n": 2}]' >items.json
-	each '' 'script: console.log(JSON.stringify({twice: $INPUTS.thing.n * 2}))'
-	sed -i 's/^    reads: \[\]$/&/; s/^    script:.*/&\n    runtime: node/' .pawl/workflows/each.yaml
+	each '' 'script: "console.log(JSON.stringify({twice: $INPUTS.thing.n * 2}))"'
+	sed -i 's/^    script:.*/&\n    runtime: node/' .pawl/workflows/each.yaml
 	ok pawl run each
 	equal "$(pawl output last/all)" '[{"twice":2},{"twice":4}]'
 	each '' 'lua: return { text = inputs.thing }'
@@ -725,7 +724,7 @@ YAML
 
 @test "loop_group: a failing body ends it; the resume repeats no iteration that ended well" {
 	loop
-	sed -i 's/^          bash: /&[ $count.output != 11 ] || test -e good; /' .pawl/workflows/loop.yaml
+	sed -i 's/^          bash: /&test $count.output != 11 || test -e good; /' .pawl/workflows/loop.yaml
 	exits 1 pawl run loop
 	equal "$(ran)" '10'
 	touch good
@@ -801,7 +800,7 @@ YAML
 # interrupted WORKFLOW: runs it, sends SIGINT once a body says that it runs, and demands that nothing is left.
 interrupted() {
 	local pid code=0
-	"$PAWL" run "$1" >out.txt 2>&1 &
+	env --default-signal=INT timeout 60 "$PAWL" run "$1" >out.txt 2>&1 &
 	pid=$!
 	wait_for running
 	kill -INT "$pid"
