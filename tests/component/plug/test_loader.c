@@ -138,6 +138,19 @@ static void nothing_is_read_behind_a_struct(void **state)
 	types_destroy(types);
 }
 
+static void a_newer_plugin_that_asks_for_this_abi_loads(void **state)
+{
+	(void)state;
+	struct types *types = types_in(PLUGINS);
+	struct err err = {0};
+	const struct plug_type *type = types_find(types, STR("grown"), &err);
+	if (!type)
+		fail_msg("%s", err.message);
+	assert_string_equal(type->plugin->id, "test.grown");
+	assert_null(type->type->cancel);
+	types_destroy(types);
+}
+
 static void one_file_by_two_names_is_one_plugin(void **state)
 {
 	const struct place_of_plugins *place = *state;
@@ -358,6 +371,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nobody_provides_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(odd_plugins_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_is_read_behind_a_struct, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_newer_plugin_that_asks_for_this_abi_loads, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			one_file_by_two_names_is_one_plugin, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_object_is_refused, setup, teardown),
