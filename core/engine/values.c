@@ -80,13 +80,25 @@ static const struct unit *find_unit(struct attempt *attempt, str id)
 	return node ? &attempt->engine->units[node->index] : NULL;
 }
 
-/* Follows the path of a reference into an output that must be JSON.  *found NULL: absent, and that is allowed. */
+/* An output that the plugin gave a name; NULL: none of that name. */
+static const struct value *emitted(struct attempt *attempt, const struct unit *unit, str name)
+{
+	if (!unit->out.emits.len)
+		return NULL;
+	return value_get(json_parse(&attempt->arena, unit->out.emits, NULL), name);
+}
+
+/* Follows the path of a reference into what was emitted, else into an output that must be JSON.  *found NULL: absent, and
+ * that is allowed. */
 static bool field_of(struct attempt *attempt, const struct unit *unit, const struct ref *ref,
 	str text, const struct value **found, struct err *err)
 {
 	struct err why = {0};
 	*found = NULL;
 	if (unit->state == NODE_SKIPPED)
+		return true;
+	*found = emitted(attempt, unit, ref->path);
+	if (*found)
 		return true;
 	const struct value *root = json_parse(&attempt->arena, json_unfence(text), &why);
 	if (!root) {

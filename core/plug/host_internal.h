@@ -214,6 +214,7 @@ struct pawl_run {
 	bool is_asked_to_stop; /* the plugin's cancel() was called */
 	char *temp_dir;
 	VEC(const char *) bound_env; /* for the next spawn, in the arena */
+	VEC(str) emitted;            /* names of outputs that were set, in the arena */
 	struct host_outcome outcome;
 	struct apart *apart; /* NULL: the plugin is called in this process */
 };

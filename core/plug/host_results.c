@@ -44,6 +44,11 @@ pawl_status host_emit(pawl_run *run, const char *output, pawl_str value)
 		return PAWL_E_MISUSE;
 	if (!output || !*output)
 		return host_misuse(run->node, "emit", "the output has no name");
+	for (size_t i = 0; i < run->emitted.len; i++)
+		if (str_is(run->emitted.ptr[i], output))
+			return host_misuse(
+				run->node, "emit", "an output of that name has been set already");
+	*vec_push(&run->emitted) = arena_str(&run->arena, str_of(output));
 	if (run->events.emit)
 		run->events.emit(run->events.arg, str_of(output), str_make(value.ptr, value.len));
 	return PAWL_OK;

@@ -93,6 +93,7 @@ static void on_gone(void *arg)
 	vec_finish(&run->procs);
 	vec_finish(&run->timers);
 	vec_finish(&run->bound_env);
+	vec_finish(&run->emitted);
 	arena_finish(&run->arena);
 	if (run->outcome.status == PAWL_OK)
 		err_finish(&node->err);

@@ -20,7 +20,6 @@ static const void *extension(const pawl_host *host, const char *id)
 	return NULL;
 }
 
-
 const pawl_host host_table = {
 	.size = sizeof(pawl_host),
 	.abi = HOST_ABI,

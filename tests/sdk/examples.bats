@@ -228,6 +228,9 @@ urllib.request.urlopen(urllib.request.Request(sys.argv[1], sys.argv[2].encode(),
 		    body: \$who.output
 		    headers: {X-From: me, X-Other: 'a "quoted" one'}
 		    depends_on: [who]
+		  - id: code
+		    bash: echo "\$sent.output.status 201? no:" \$sent.output.status
+		    depends_on: [sent]
 		  - id: flaky
 		    http: $URL/flaky
 		    retry: {max_attempts: 2, delay_ms: 10, on_error: transient}
@@ -235,6 +238,8 @@ urllib.request.urlopen(urllib.request.Request(sys.argv[1], sys.argv[2].encode(),
 	ok with_examples run w
 	ok with_examples output last/sent
 	equal "$output" "O'Hara & \"sons\" from me"
+	ok with_examples output last/code
+	equal "$output" "200 201? no: 200"
 	ok with_examples output last/flaky
 	equal "$output" "at last"
 	workflow w <<-EOF
