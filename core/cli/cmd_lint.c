@@ -1,5 +1,6 @@
 /* cmd_lint: checks workflow files without running anything of them; `pawl types` lists what a node can be. */
 #include "cli/cli.h"
+#include "cli/lint_fix.h"
 #include "cli/rows.h"
 
 extern const struct command command_lint, command_types;
@@ -8,6 +9,8 @@ struct linting {
 	struct cli *cli;
 	size_t files;
 	size_t bad;
+	bool fix;
+	bool dry_run;
 };
 
 static void print_workflow_json(struct cli *cli, const struct workflow *workflow, const char *path)
@@ -24,6 +27,8 @@ static void print_workflow_json(struct cli *cli, const struct workflow *workflow
 static void lint_file(void *arg, const char *path)
 {
 	struct linting *l = arg;
+	if (l->fix)
+		lint_fix(l->cli, path, l->dry_run);
 	struct workflow *workflow = cli_load_file(l->cli, path);
 	l->files++;
 	l->bad += workflow == NULL;
@@ -40,7 +45,11 @@ static int run_lint(struct cli *cli, int argc, char **argv)
 	struct arg_list words = {0};
 	struct linting l = {.cli = cli};
 	int code = EXIT_USAGE;
-	if (args_parse(cli, &command_lint, NULL, 0, argc, argv, &words, NULL, &code)) {
+	const struct arg args[] = {
+		{"fix", 0, ARG_FLAG, &l.fix, NULL},
+		{"dry-run", 'n', ARG_FLAG, &l.dry_run, NULL},
+	};
+	if (args_parse(cli, &command_lint, args, 2, argc, argv, &words, NULL, &code)) {
 		for (size_t i = 0; i < words.list.len; i++) {
 			const char *path = cli_find_workflow(cli, words.list.ptr[i]);
 			if (path)
@@ -110,7 +119,9 @@ static int run_types(struct cli *cli, int argc, char **argv)
 
 const struct command command_lint = {"lint", "Author",
 	"check workflow files; nothing of them is run",
-	"  pawl lint\n  pawl lint release\n  pawl lint path/to/file.yaml\n\nusage: pawl lint [WORKFLOW…]\n",
+	"  pawl lint\n  pawl lint release\n  pawl lint path/to/file.yaml\n\nusage: pawl lint [--fix] [-n] [WORKFLOW…]\n\n"
+	"      --fix       apply the edits that are shown for references which can't be bound where they stand\n"
+	"  -n, --dry-run   with --fix: only show them\n",
 	run_lint};
 const struct command command_types = {"types", "Author",
 	"list node types and the plugins that provide them",

@@ -90,6 +90,17 @@ void host_node_destroy(struct pawl_node *node); /* accepts NULL; its run, if any
 /* The type's schema, then validate(): problems to *diags with file:line:column.  False when there was an error. */
 bool host_validate(struct pawl_node *node, struct diags *diags);
 
+/* Edits that mend what host_validate refused of references in bodies, where the author's meaning is beyond doubt: the bytes
+ * `then` that stand at `at` become `now`.  Where a place is not known to the byte, `at.len` is not the length of `then`. */
+struct host_fix {
+	struct place at;
+	char style; /* of the YAML scalar that it stands in */
+	str then;
+	str now;
+};
+void host_each_fix(
+	struct pawl_node *node, void (*fn)(void *arg, const struct host_fix *fix), void *arg);
+
 /* What a node said that its result depends on in the file system.  Paths are as the plugin gave them. */
 enum host_fact_kind {
 	HOST_FACT_FILE, /* content of a file or tree, or that there is none */

@@ -94,6 +94,25 @@ static struct place place_in_body(str body, const struct ref *ref)
 	return place;
 }
 
+void host_each_fix(
+	struct pawl_node *node, void (*fn)(void *arg, const struct host_fix *fix), void *arg)
+{
+	for (size_t i = 0; i < node->bounds.len; i++) {
+		const struct host_bound *bound = node->bounds.ptr[i];
+		const struct value *value = host_find_field(node, bound->field);
+		for (size_t k = 0;
+			value && value->kind == VALUE_STRING && k < bound->result.fixes.len; k++) {
+			const struct bind_fix *fix = &bound->result.fixes.ptr[k];
+			struct place in = place_in_body(value->as.text,
+				&(struct ref){.start = fix->start, .end = fix->end});
+			fn(arg, &(struct host_fix){.at = place_in_file(node, value, in),
+					.style = value->style,
+					.then = str_slice(value->as.text, fix->start, fix->end),
+					.now = fix->text});
+		}
+	}
+}
+
 static void copy_problem(const struct pawl_node *node, const struct value *value,
 	const struct err *problem, struct err *out)
 {
