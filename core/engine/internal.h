@@ -234,6 +234,9 @@ struct tally {
 /* Whether the rule lets the node run; *failed: it does not because something failed. */
 bool node_rule_allows(enum trigger_rule rule, uint32_t total, const struct tally *t, bool *failed);
 
+/* selection.c: sets is_left_out and is_given of every unit. */
+void selection_mark(struct engine *engine);
+
 /* window.c: what the file system was before the body, and whether it held still until its end: fills `before`, then
  * `after` or `unstorable`. */
 bool window_open(struct attempt *attempt, struct err *err);

@@ -475,28 +475,6 @@ static void give_inputs(struct engine *engine)
 	}
 }
 
-/* What is above a selected node and not selected itself is taken as it is, unless it is forced. */
-static void mark_given(struct engine *engine)
-{
-	const struct workflow *workflow = engine->workflow;
-	const struct engine_options *options = engine->options;
-	bool *is_needed = arena_array(&engine->arena, bool, workflow->node_count);
-	for (uint32_t i = workflow->node_count; options->selected && i-- > 0;) {
-		const struct node *node = &workflow->nodes[workflow->order[i]];
-		struct unit *unit = &engine->units[node->index];
-		bool is_forced = options->forced && options->forced[node->index];
-		bool is_selected = options->selected[node->index];
-		unit->is_left_out = !is_selected && !is_needed[node->index];
-		unit->is_given = !is_selected && !unit->is_left_out && !is_forced;
-		if (unit->is_left_out)
-			continue;
-		for (uint32_t d = 0; d < node->dep_count; d++)
-			is_needed[node->deps[d]] = true;
-		for (uint32_t r = 0; r < node->ref_count; r++)
-			is_needed[node->refs[r]] = true;
-	}
-}
-
 /* Every secret of the run, since one node can hand it to another in a file. */
 static struct mask *collect_secrets(struct engine *engine)
 {
@@ -530,7 +508,7 @@ static void prepare(struct engine *engine)
 		unit->waiting = unit->node->dep_count;
 		unit->out.emits = STR("");
 	}
-	mark_given(engine);
+	selection_mark(engine);
 	give_inputs(engine);
 	engine->mask = collect_secrets(engine);
 }
