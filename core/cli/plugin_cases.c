@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void say(const char *mark, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void say(
+	const char *mark, const char *format, va_list args)
 {
 	struct buf text = {0};
 	struct buf line = {0};

@@ -14,28 +14,40 @@ export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$source" log -1 --format
 	tar -c --null -T - --ignore-failed-read 2>/dev/null) >"$work/source.tar"
 
 # build PLACE BUILD: the source in PLACE, built in BUILD; the result is PLACE/../packages and PLACE/../prefix.
+# Never called where `set -e` sleeps (after `if` or before `||`).
 build() {
 	local place=$1 build=$2 out
 	out=$(dirname "$place")
+	log=$out/log
 	mkdir -p "$place" "$out/packages"
 	tar -x -m -f "$work/source.tar" -C "$place"
-	cmake -S "$place" --preset release -B "$build" -DCMAKE_INSTALL_PREFIX=/usr -DPAWL_TESTS=OFF >"$out/log"
-	cmake --build "$build" --target program -j "$jobs" >>"$out/log"
-	DESTDIR=$out/prefix cmake --install "$build" >>"$out/log"
-	(cd "$build" && cpack -G DEB -B "$out/packages") >>"$out/log"
+	cmake -S "$place" --preset release -B "$build" -DCMAKE_INSTALL_PREFIX=/usr -DPAWL_TESTS=OFF >"$log" 2>&1
+	cmake --build "$build" --target program -j "$jobs" >>"$log" 2>&1
+	DESTDIR=$out/prefix cmake --install "$build" >>"$log" 2>&1
+	(cd "$build" && cpack -G DEB -B "$out/packages") >>"$log" 2>&1
 	rm -rf "$out/packages/_CPack_Packages"
-	rm -f "$build/install_manifest.txt"
 }
 
+# shellcheck disable=SC2317 # it is called by the trap
 explain() {
-	sed 's/^/    /' "$work"/*/log | tail -n 20
-	exit 1
+	local code=$?
+	[ ! -s "${log:-}" ] || tail -n 20 "$log" | sed 's/^/    /' >&2
+	exit "$code"
 }
+trap explain ERR
+set -E
 
-(umask 022 && TZ=UTC LC_ALL=C build "$work/a/source" "$work/a/build") || explain
-(umask 027 && TZ=Asia/Tokyo LC_ALL=C.UTF-8 build "$work/elsewhere/and/deeper" "$work/elsewhere/and/deeper/out/release") ||
-	explain
+umask 022
+TZ=UTC LC_ALL=C build "$work/a/source" "$work/a/build"
+umask 027
+TZ=Asia/Tokyo LC_ALL=C.UTF-8 build "$work/elsewhere/and/deeper" "$work/elsewhere/and/deeper/out/release"
 second=$work/elsewhere/and
+for made in "$work"/a "$second"; do
+	if [ ! -x "$made/prefix/usr/bin/pawl" ] || [ "$(find "$made/packages" -name '*.deb' | wc -l)" != 2 ]; then
+		echo "$made: a build that made nothing is not the same as another" >&2
+		exit 1
+	fi
+done
 
 status=0
 for what in prefix packages; do
@@ -51,6 +63,5 @@ if grep -rlF "$work" "$work/a/prefix" "$second/prefix"; then
 	echo "these have the path of the build in them" >&2
 	status=1
 fi
-[ -s "$work/first" ] || status=1
-[ "$status" = 0 ] && sed 's/^/same  /' "$work/first"
+[ "$status" != 0 ] || sed 's/^/same  /' "$work/first"
 exit "$status"
