@@ -32,11 +32,23 @@ int help_overview(struct cli *cli)
 
 extern const struct command command_help;
 
+/* "e-usage" as it was meant. */
+static str upper_code(struct cli *cli, str name)
+{
+	if (!str_starts(name, STR("e-")) && !str_starts(name, STR("w-")))
+		return name;
+	char *upper = arena_printf(&cli->arena, "%.*s", STR_ARG(name));
+	for (char *c = upper; *c; c++)
+		*c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+	return str_of(upper);
+}
+
 /* A code, or nothing that there is. */
 static int no_help(struct cli *cli, str name)
 {
 	struct err err = {0};
 	str near = STR("");
+	name = upper_code(cli, name);
 	if (codes_explain(cli, name, &near))
 		return EXIT_DONE;
 	bool is_code = str_starts(name, STR("E-")) || str_starts(name, STR("W-"));

@@ -32,6 +32,8 @@ assert names == sorted(set(names)), "not sorted, or twice"'
 	ok pawl help E-REF-UPSTREAM
 	says "does not run before"
 	says "depends_on"
+	ok pawl help e-ref-upstream
+	says "E-REF-UPSTREAM"
 	exits 2 pawl help E-REF-UPSTREEM
 	says "did you mean \`pawl help E-REF-UPSTREAM\`?"
 	exits 2 pawl help E-NOTHING-LIKE-IT

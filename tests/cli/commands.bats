@@ -185,6 +185,20 @@ makes_files() {
 	esac
 }
 
+@test "cancel of a run that waits for an answer" {
+	workflow gate <<-'YAML'
+		name: gate
+		nodes:
+		  - id: ask
+		    approval: {message: go on?}
+	YAML
+	exits 3 pawl run gate
+	ok pawl cancel 1
+	says "run 1 of gate cancelled"
+	ok pawl runs
+	says cancelled
+}
+
 @test "an abandoned run is passed over by resume" {
 	workflow bad <<-'YAML'
 		name: bad
