@@ -1,0 +1,277 @@
+/* open: a run's record and what it needs before its first node: types, directories, inputs, secrets, rules; and its end, the
+ * closed record and the summary.  What happens in between is in run.c. */
+#include "engine/internal.h"
+
+#include "base/mem.h"
+#include "engine/mask.h"
+#include "engine/rules.h"
+#include "sys/fs.h"
+
+#include <stdlib.h>
+
+static bool find_types(struct engine *engine, struct err *err)
+{
+	struct map known = {0};
+	bool ok = true;
+	for (uint32_t i = 0; ok && i < engine->workflow->node_count; i++) {
+		struct unit *unit = &engine->units[i];
+		if (unit->node->control != CONTROL_NONE)
+			continue;
+		unit->type = map_get(&known, unit->node->type);
+		if (unit->type)
+			continue;
+		const struct plug_type *type = types_find(engine->types, unit->node->type, err);
+		if (!type && !err_is_set(err))
+			err_set(err, "E-TYPE-MISSING", "no plugin provides the type `%.*s`",
+				STR_ARG(unit->node->type));
+		if (!type)
+			err_at(err, unit->node->type_at);
+		ok = type != NULL;
+		unit->type = type;
+		map_put(&known, unit->node->type, (void *)(uintptr_t)type);
+	}
+	map_finish(&known);
+	return ok;
+}
+
+static void name_directories(struct engine *engine)
+{
+	struct arena *arena = &engine->arena;
+	long long run = (long long)engine->row.id;
+	const char *state = store_state_path(engine->store);
+	engine->artifacts_rel = engine->options->verify
+	                                ? verify_directory(engine)
+	                                : arena_printf(arena, "runs/%lld/artifacts", run);
+	engine->artifacts_dir = arena_printf(arena, "%s/%s", state, engine->artifacts_rel);
+	engine->state_dir =
+		arena_printf(arena, "%s/shared/%.*s", state, STR_ARG(engine->workflow->name));
+}
+
+bool engine_make_directories(struct engine *engine, struct err *err)
+{
+	int state = store_state_fd(engine->store);
+	const char *shared =
+		arena_printf(&engine->arena, "shared/%.*s", STR_ARG(engine->workflow->name));
+	if (!engine->has_directories)
+		engine->has_directories = fs_make_dirs(state, engine->artifacts_rel, 0700, err) &&
+		                          fs_make_dirs(state, shared, 0700, err) &&
+		                          fs_make_dirs(state, "tmp", 0700, err);
+	return engine->has_directories;
+}
+
+static str describe_inputs(struct engine *engine)
+{
+	struct buf json = {0};
+	if (engine->options->inputs)
+		json_write(&json, engine->options->inputs);
+	else
+		buf_add_z(&json, "{}");
+	str text = arena_str(&engine->arena, buf_str(&json));
+	buf_finish(&json);
+	return text;
+}
+
+static bool open_run(struct engine *engine, struct err *err)
+{
+	const struct engine_options *options = engine->options;
+	struct digest source;
+	struct buf hex = {0};
+	bool found = true;
+	if (options->resume && (!runs_get(engine->store, &engine->arena, options->resume,
+					&engine->row, &found, err) ||
+				       !found))
+		return found ? false
+		             : err_set(err, "E-RUN-UNKNOWN", "there is no run %lld",
+				       (long long)options->resume);
+	engine->row.continues = options->resume ? engine->row.continues : options->continues;
+	if (options->plan || options->verify) {
+		engine->row.id = options->resume ? options->resume : 0;
+		return true;
+	}
+	if (!cas_put(engine->store, engine->workflow->source, &source, err))
+		return false;
+	digest_add_hex(&hex, &source);
+	engine->row.attempt++;
+	engine->row.state = RUN_RUNNING;
+	engine->row.workflow = engine->workflow->name;
+	engine->row.file = str_of(engine->workflow->file);
+	engine->row.source = arena_str(&engine->arena, buf_str(&hex));
+	engine->row.inputs = describe_inputs(engine);
+	engine->row.arguments = options->arguments;
+	engine->row.options = STR("{}");
+	engine->row.parent = options->parent;
+	engine->row.parent_node = options->parent ? options->parent_node : STR("");
+	engine->row.error = STR("");
+	engine->row.started_ms = options->resume ? engine->row.started_ms
+	                                         : engine->world->wall_ms(engine->world->ctx);
+	engine->row.ended_ms = 0;
+	engine->row.owner = proc_self();
+	engine->row.owner_boot = proc_boot_id();
+	buf_finish(&hex);
+	return options->resume ? runs_update(engine->store, &engine->row, err)
+	                       : runs_create(engine->store, &engine->row, &engine->row.id, err);
+}
+
+static enum run_state end_state(const struct engine *engine)
+{
+	if (engine->signal)
+		return RUN_INTERRUPTED;
+	if (engine->paused && !engine->is_stopping)
+		return RUN_PAUSED;
+	if (engine->count[NODE_FAILED] || err_is_set(&engine->error))
+		return RUN_FAILED;
+	if (engine->count[NODE_CANCELLED] || engine->cancelled_because.len)
+		return RUN_CANCELLED;
+	/* Nothing completed fails the run: a workflow in which all was skipped did nothing. */
+	return engine->count[NODE_COMPLETED] + engine->count[NODE_REUSED] ? RUN_COMPLETED
+	                                                                  : RUN_FAILED;
+}
+
+/* What holds a node that waits for an answer waits with it. */
+static void pause_holders(struct engine *engine)
+{
+	for (uint32_t i = 0; engine->row.state == RUN_PAUSED && i < engine->workflow->node_count;
+		i++) {
+		struct attempt *attempt = engine->units[i].attempt;
+		if (!attempt || !attempt->is_passive || engine->options->plan)
+			continue;
+		engine->units[i].state = NODE_PAUSED;
+		attempt->decision.sentence = STR("waits for an answer in it");
+		record_node(attempt, NODE_PAUSED, NULL, NULL);
+	}
+}
+
+void engine_end(struct engine *engine, struct engine_summary *summary)
+{
+	struct err err = {0};
+	engine->row.state = end_state(engine);
+	pause_holders(engine);
+	engine->row.ended_ms = engine->world->wall_ms(engine->world->ctx);
+	if (err_is_set(&engine->error))
+		engine->row.error = str_of(engine->error.message);
+	else if (engine->cancelled_because.len)
+		engine->row.error = engine->cancelled_because;
+	if (!engine->options->plan && !engine->options->verify &&
+		(!runs_update(engine->store, &engine->row, &err) ||
+			!store_flush(engine->store, &err))) {
+		engine->row.state = RUN_FAILED;
+		if (!err_is_set(&engine->error)) {
+			engine->error = err;
+			err = (struct err){0};
+		}
+	}
+	err_finish(&err);
+	*summary = (struct engine_summary){.run = engine->row.id,
+		.attempt = engine->row.attempt,
+		.state = engine->row.state,
+		.total = engine->workflow->top_count,
+		.ran = engine->ran,
+		.reused = engine->reused,
+		.failed = engine->count[NODE_FAILED],
+		.skipped = engine->count[NODE_SKIPPED],
+		.cancelled = engine->count[NODE_CANCELLED],
+		.ms = engine->world->mono_ms(engine->world->ctx) - engine->started_mono,
+		.signal = engine->signal,
+		.error = err_is_set(&engine->error) ? &engine->error : NULL};
+	if (engine->events->run_ended)
+		engine->events->run_ended(engine->events->arg, summary);
+	summary->error = NULL;
+}
+
+static void give_inputs(struct engine *engine)
+{
+	const struct workflow *workflow = engine->workflow;
+	for (size_t i = 0; i < workflow->inputs.len; i++) {
+		const struct input_spec *input = &workflow->inputs.ptr[i];
+		const struct value *value = value_get(engine->options->inputs, input->name);
+		if (!value)
+			value = input->fallback;
+		if (value)
+			map_put(&engine->given, input->name, (void *)(uintptr_t)value);
+	}
+}
+
+/* Every secret of the run, since one node can hand it to another in a file. */
+static struct mask *collect_secrets(struct engine *engine)
+{
+	VEC(str) values = {0};
+	for (uint32_t n = 0; n < engine->workflow->node_count; n++) {
+		const struct strs *names = &engine->workflow->nodes[n].secrets;
+		for (size_t i = 0; i < names->len; i++) {
+			bool found = false;
+			str value = environ_get(
+				engine->options->environment, names->ptr[i].ptr, &found);
+			if (found)
+				*vec_push(&values) = value;
+		}
+	}
+	struct mask *mask = mask_create(values.ptr, values.len);
+	vec_finish(&values);
+	return mask;
+}
+
+static void prepare(struct engine *engine)
+{
+	const struct workflow *workflow = engine->workflow;
+	engine->units = arena_array(&engine->arena, struct unit, workflow->node_count);
+	engine->pool_used = arena_array(&engine->arena, uint32_t, workflow->pools.len + 1);
+	engine->memo = fact_memo_create(!engine->options->plan && !engine->options->verify);
+	engine->watch = artifact_watch_create();
+	for (uint32_t i = 0; i < workflow->node_count; i++) {
+		struct unit *unit = &engine->units[i];
+		unit->node = &workflow->nodes[i];
+		unit->state = NODE_PENDING;
+		unit->waiting = unit->node->dep_count;
+		unit->out.emits = STR("");
+	}
+	selection_mark(engine);
+	give_inputs(engine);
+	engine->mask = collect_secrets(engine);
+}
+
+void engine_free(struct engine *engine)
+{
+	if (engine->options->verify)
+		verify_clean(engine);
+	for (uint32_t i = 0; engine->units && i < engine->workflow->node_count; i++) {
+		if (engine->units[i].attempt)
+			attempt_destroy(engine->units[i].attempt);
+	}
+	fact_memo_destroy(engine->memo);
+	artifact_watch_destroy(engine->watch);
+	rules_destroy(engine->rules);
+	mask_destroy(engine->mask);
+	vec_finish(&engine->todo);
+	vec_finish(&engine->waiting);
+	map_finish(&engine->passed);
+	map_finish(&engine->given);
+	err_finish(&engine->error);
+	arena_finish(&engine->arena);
+	free(engine);
+}
+
+struct engine *engine_begin(const struct world *world, struct store *store, struct types *types,
+	const struct workflow *workflow, const struct engine_options *options,
+	const struct engine_events *events, struct err *err)
+{
+	struct engine *engine = mem_zalloc(sizeof(*engine));
+	*engine = (struct engine){.world = world,
+		.store = store,
+		.types = types,
+		.workflow = workflow,
+		.options = options,
+		.events = events,
+		.cancelled_because = STR(""),
+		.started_mono = world->mono_ms(world->ctx)};
+	prepare(engine);
+	engine->rules = rules_load(engine, err);
+	bool has_rules = engine->rules || !err_is_set(err);
+	if (has_rules && find_types(engine, err) && open_run(engine, err)) {
+		name_directories(engine);
+		environ_prepare(engine);
+		nodekey_prepare(engine);
+		return engine;
+	}
+	engine_free(engine);
+	return NULL;
+}
