@@ -807,7 +807,10 @@ interrupted() {
 	wait "$pid" || code=$?
 	equal "$code" 130
 	sleep 0.2
-	! pgrep -f "sleep 98765$BATS_TEST_NUMBER" >/dev/null
+	if pgrep -f "sleep 98765$BATS_TEST_NUMBER"; then
+		echo 'that is left' >&2
+		return 1
+	fi
 	rm -f running
 	equal "$(pawl show last | sed -n '1s/.*: \([a-z]*\),.*/\1/p')" 'interrupted'
 }

@@ -1,0 +1,100 @@
+#!/usr/bin/env bats
+# Files that were written for Archon: those of deterministic nodes run in place, or say which line to change, and
+# `lint --fix` changes what leaves no doubt.
+load helpers
+
+archon() {
+	rm -rf .pawl
+	cp -r "$BATS_TEST_DIRNAME/../data/archon/.archon" .
+	printf '%s\n' 'fix: one' 'feat: two' 'fix: three' >commits.txt
+}
+
+@test "a file with keys of Archon's runs in place, with one warning, and finds its named script" {
+	archon
+	sed -i 's/runtime: bun/runtime: sh/' .archon/workflows/release-notes.yaml
+	ok pawl run .archon/workflows/release-notes.yaml
+	equal "$(grep -c 'warning' <<<"$output")" 1
+	says '`provider`'
+	ok pawl output last/notes
+	says '# Notes (3 commits)'
+	says '2 fix'
+}
+
+@test "a runtime that is not there is named with how to get it" {
+	command -v bun && skip 'bun is here'
+	archon
+	run pawl run .archon/workflows/release-notes.yaml
+	[ "$status" -ne 0 ]
+	says 'bun'
+}
+
+@test "structured output, conditions, trigger rules and retries as Archon spells them" {
+	archon
+	ok pawl run .archon/workflows/validate-pr.yaml -- PR 7
+	equal "$(pawl output last/lint-docs)" "linted [\"a.md\",\"b.txt\"] for ''"
+	equal "$(pawl output last/summary)" '{"kind": "docs", "n": 2, "args": "PR 7"}'
+	states | grep 'run-tests=skipped'
+}
+
+@test "lint --fix mends quotes around references, shows them, and the file runs" {
+	archon
+	exits 2 pawl run .archon/workflows/quoting.yaml
+	says 'quoting.yaml:9:'
+	says 'quoting.yaml:10:'
+	says 'quoting.yaml:15:'
+	cp .archon/workflows/quoting.yaml before.yaml
+	exits 2 pawl lint --fix -n .archon/workflows/quoting.yaml
+	says 'would mend 3 places'
+	cmp before.yaml .archon/workflows/quoting.yaml
+	chmod 640 .archon/workflows/quoting.yaml
+	ok pawl lint --fix .archon/workflows/quoting.yaml
+	says 'mended 3 places'
+	says '+'
+	equal "$(stat -c %a .archon/workflows/quoting.yaml)" 640
+	ok pawl run .archon/workflows/quoting.yaml
+	equal "$(pawl output last/parse)" "Its \$5"
+	pawl output last/show | grep 'title: Its $5'
+	ok pawl lint --fix .archon/workflows/quoting.yaml
+	says_not 'mended'
+}
+
+@test "lint --fix edits quoted scalars in their own spelling, through links, and nothing else" {
+	mkdir -p real
+	cat >real/w.yaml <<'YAML'
+# a comment that stays
+name: w
+nodes:
+  - {id: a, bash: "echo x"}
+  - id: b
+    depends_on: [a]
+    bash: "echo '$a.output'"
+  - id: c
+    depends_on: [a]
+    bash: 'echo ''$a.output'''
+  - id: d
+    depends_on: [a]
+    bash: >
+      echo '$a.output'
+YAML
+	ln -s ../../real/w.yaml .pawl/workflows/w.yaml
+	exits 2 pawl lint --fix w
+	says 'mended 1 place'
+	says '2 errors'
+	[ -L .pawl/workflows/w.yaml ]
+	grep '# a comment that stays' real/w.yaml
+	grep -F 'bash: "echo \"$a.output\""' real/w.yaml
+}
+
+@test "prompt: and command: name the plugin that is missing" {
+	workflow p <<'YAML'
+name: p
+nodes:
+  - id: think
+    prompt: Think about it
+  - id: act
+    command: do-it
+YAML
+	exits 2 pawl lint p
+	says 'pawl_prompt'
+	says 'pawl_command'
+}

@@ -1,0 +1,1 @@
+sort commits.txt | cut -d: -f1 | uniq -c | tr -s ' '
