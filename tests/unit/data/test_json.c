@@ -400,6 +400,37 @@ static void cjson_agrees_on_damaged_texts(void **state)
 	assert_in_range(accepted, 5000, 19000);
 }
 
+static void one_fence_is_taken_off(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *inside; /* NULL: the text is left as it is */
+	} table[] = {
+		{"```json\n{\"a\":1}\n```", "{\"a\":1}"},
+		{"\n ```\n[1,\n2]\n```\n\n", "[1,\n2]"},
+		{"```JSON\r\n1\r\n```", "1"},
+		{"```json\n```", ""},
+		{"```", NULL},
+		{"``````", NULL},
+		{"```json\n1", NULL},
+		{"1\n```", NULL},
+		{"```json 1```", NULL},
+		{"```json\n1```", NULL},
+		{"```yaml\na: 1\n```", NULL},
+		{"Here:\n```json\n1\n```", NULL},
+		{"```json\n1\n```\n```json\n2\n```", NULL},
+		{"{\"a\":\"```\"}", NULL},
+		{"", NULL},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		str text = str_of(table[i].text);
+		str wanted = table[i].inside ? str_of(table[i].inside) : text;
+		str got = json_unfence(text);
+		assert_true(str_eq(got, wanted));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -410,6 +441,7 @@ int main(void)
 		cmocka_unit_test(depth_is_limited),
 		cmocka_unit_test(many_members_are_checked_for_duplicates),
 		cmocka_unit_test(shapes_of_writing),
+		cmocka_unit_test(one_fence_is_taken_off),
 		cmocka_unit_test(cjson_agrees_on_generated_values),
 		cmocka_unit_test(cjson_agrees_on_damaged_texts),
 	};
