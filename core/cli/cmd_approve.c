@@ -40,8 +40,8 @@ static bool find_gates(
 		!runs_children(a->store, arena, run->id, &children, err))
 		return false;
 	for (size_t i = 0; i < nodes.len; i++) {
-		bool is_gate =
-			nodes.ptr[i].state == NODE_PAUSED && str_is(nodes.ptr[i].type, "approval");
+		bool is_gate = a->run.state == RUN_PAUSED && nodes.ptr[i].state == NODE_PAUSED &&
+		               str_is(nodes.ptr[i].type, "approval");
 		if (!is_gate || (a->node.len && !str_eq(a->node, nodes.ptr[i].node)))
 			continue;
 		buf_printf(&gates->names, "%s%lld/%.*s", gates->waiting ? ", " : "",

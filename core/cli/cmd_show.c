@@ -6,6 +6,8 @@
 
 #include <unistd.h>
 
+enum { FOLLOW_US = 200000 };
+
 extern const struct command command_runs, command_show, command_logs, command_output;
 
 static void add_json_text(struct buf *out, const char *name, str text)
@@ -221,6 +223,59 @@ static int show(struct cli *cli, struct store *store, int64_t id, str node)
 	return EXIT_DONE;
 }
 
+struct journal {
+	struct cli *cli;
+	str node;
+	struct buf out;
+};
+
+static void add_event(void *arg, int64_t seq, int64_t at_ms, str node, str kind, str json)
+{
+	struct journal *j = arg;
+	if (j->node.len && !str_eq(j->node, node))
+		return;
+	if (j->cli->is_json) {
+		buf_printf(
+			&j->out, "{\"seq\":%lld,\"at_ms\":%lld", (long long)seq, (long long)at_ms);
+		add_json_text(&j->out, "node", node);
+		add_json_text(&j->out, "kind", kind);
+		buf_printf(&j->out, ",\"event\":%.*s}\n", STR_ARG(json));
+		return;
+	}
+	const struct value *event =
+		json_parse(&j->cli->arena, arena_str(&j->cli->arena, json), NULL);
+	const struct value *sentence = value_get(event, STR("sentence"));
+	const struct value *attempt = value_get(event, STR("attempt"));
+	struct buf line = {0};
+	clock_add_utc(&line, at_ms);
+	const struct value *state = value_get(event, STR("state"));
+	bool is_end = str_is(kind, "ended") && state && state->kind == VALUE_STRING;
+	buf_printf(&line, "  %-9.*s %.*s", STR_ARG(is_end ? state->as.text : kind), STR_ARG(node));
+	if (attempt && attempt->kind == VALUE_NUMBER && !str_is(attempt->as.text, "1"))
+		buf_printf(&line, " (attempt %.*s)", STR_ARG(attempt->as.text));
+	if (sentence && sentence->kind == VALUE_STRING)
+		buf_printf(&line, "  %.*s", STR_ARG(sentence->as.text));
+	buf_add_visible(&j->out, buf_str(&line));
+	buf_add_char(&j->out, '\n');
+	buf_finish(&line);
+}
+
+/* What happened, in order, over all attempts; reused nodes have rows only. */
+static int show_events(struct cli *cli, struct store *store, int64_t id, str node)
+{
+	struct run_row run = {0};
+	struct err err = {0};
+	struct journal j = {.cli = cli, .node = node};
+	int code = EXIT_USAGE;
+	if (cli_get_run(cli, store, id, &run)) {
+		code = events_each(store, id, add_event, &j, &err) ? EXIT_DONE
+		                                                   : talk_fail(cli, &err);
+		talk_out(cli, buf_str(&j.out));
+	}
+	buf_finish(&j.out);
+	return code;
+}
+
 /* Copies a blob to stdout as it is. */
 static int copy_blob(struct cli *cli, struct store *store, str hex)
 {
@@ -291,17 +346,53 @@ static int logs(struct cli *cli, struct store *store, int64_t run, str node)
 	return code;
 }
 
+/* Prints each node of the run as it ends, until nobody is running it any more. */
+static int follow_logs(struct cli *cli, struct store *store, int64_t id, str node)
+{
+	struct map printed = {0};
+	int code = EXIT_DONE;
+	for (bool is_over = false; !code && !is_over;) {
+		struct run_row run = {0};
+		struct node_list nodes = {0};
+		struct err err = {0};
+		if (!cli_get_run(cli, store, id, &run)) {
+			code = EXIT_USAGE;
+			break;
+		}
+		is_over = run.state != RUN_RUNNING || !proc_is_alive(run.owner);
+		if (!nodes_list(store, &cli->arena, id, &nodes, &err))
+			code = talk_fail(cli, &err);
+		for (size_t i = 0; !code && i < nodes.len; i++) {
+			const struct node_row *row = &nodes.ptr[i];
+			bool is_wanted = !node.len || str_eq(node, row->node);
+			if (!row->ended_ms || !is_wanted || map_get(&printed, row->node))
+				continue;
+			map_put(&printed, row->node, store);
+			code = logs_of(cli, store, row, !node.len);
+			is_over = is_over || node.len;
+		}
+		if (!is_over)
+			usleep(FOLLOW_US);
+	}
+	map_finish(&printed);
+	return code;
+}
+
+typedef int on_run_fn(struct cli *cli, struct store *store, int64_t run, str node);
+
+/* With a flag of its own, which may be NULL: --events, --follow. */
 static int on_run(struct cli *cli, const struct command *command, int argc, char **argv,
-	int (*fn)(struct cli *cli, struct store *store, int64_t run, str node))
+	const struct arg *flag, on_run_fn *plain, on_run_fn *flagged)
 {
 	struct arg_list words = {0};
 	int code = EXIT_USAGE;
-	if (args_parse(cli, command, NULL, 0, argc, argv, &words, NULL, &code)) {
+	if (args_parse(cli, command, flag, flag ? 1 : 0, argc, argv, &words, NULL, &code)) {
 		struct store *store = cli_store(cli, STORE_READ, &code);
 		int64_t run = 0;
 		str node = STR("");
 		if (store) {
 			const char *which = words.list.len ? words.list.ptr[0] : "last";
+			on_run_fn *fn = flag && *(const bool *)flag->target ? flagged : plain;
 			code = cli_parse_run(cli, store, which, &run, &node)
 			               ? fn(cli, store, run, node)
 			               : EXIT_USAGE;
@@ -314,27 +405,33 @@ static int on_run(struct cli *cli, const struct command *command, int argc, char
 
 static int run_show(struct cli *cli, int argc, char **argv)
 {
-	return on_run(cli, &command_show, argc, argv, show);
+	bool events = false;
+	const struct arg flag = {"events", 0, ARG_FLAG, &events, NULL};
+	return on_run(cli, &command_show, argc, argv, &flag, show, show_events);
 }
 
 static int run_logs(struct cli *cli, int argc, char **argv)
 {
-	return on_run(cli, &command_logs, argc, argv, logs);
+	bool follow = false;
+	const struct arg flag = {"follow", 'f', ARG_FLAG, &follow, NULL};
+	return on_run(cli, &command_logs, argc, argv, &flag, logs, follow_logs);
 }
 
 static int run_output(struct cli *cli, int argc, char **argv)
 {
-	return on_run(cli, &command_output, argc, argv, output);
+	return on_run(cli, &command_output, argc, argv, NULL, output, output);
 }
 
 const struct command command_runs = {"runs", "Look", "list runs, newest first",
 	"  pawl runs\n  pawl runs release\n  pawl runs --json\n\nusage: pawl runs [WORKFLOW] [-n LIMIT]\n",
 	run_runs};
 const struct command command_show = {"show", "Look", "show a run, or one node of it",
-	"  pawl show\n  pawl show 6\n  pawl show 6/parse\n\nusage: pawl show [RUN[/NODE]]\n",
+	"  pawl show\n  pawl show 6/parse\n  pawl show 6 --events\n\nusage: pawl show [RUN[/NODE]] [--events]\n\n"
+	"      --events   what happened, in order, over all tries and attempts\n",
 	run_show};
 const struct command command_logs = {"logs", "Look", "print what nodes wrote to stdout and stderr",
-	"  pawl logs\n  pawl logs 6\n  pawl logs 6/parse\n\nusage: pawl logs [RUN[/NODE]]\n",
+	"  pawl logs\n  pawl logs 6/parse\n  pawl logs -f\n\nusage: pawl logs [RUN[/NODE]] [-f]\n\n"
+	"  -f, --follow   go on until the run ends: what each node wrote, as it ends\n",
 	run_logs};
 const struct command command_output = {"output", "Look", "print a node's output, byte for byte",
 	"  pawl output 6/parse\n  pawl output last/parse | jq .\n  pawl output 6/parse > saved\n\n"

@@ -108,13 +108,7 @@ static bool try_again(
 		outcome->status == PAWL_E_CONFIG)
 		return false;
 	uint64_t delay = retry_delay(retry, attempt->tries);
-	engine->events->node(engine->events->arg, &(struct node_event){.kind = EVENT_RETRY,
-							  .node = attempt->unit->node,
-							  .state = NODE_READY,
-							  .sentence = str_of(err->message),
-							  .bytes = STR(""),
-							  .tries = attempt->tries,
-							  .ms = delay});
+	tell_retry(attempt, str_of(err->message), delay);
 	engine_release_slot(engine, attempt->unit);
 	attempt->cancel_reason = 0;
 	attempt->unit->state = NODE_READY;

@@ -82,14 +82,7 @@ static void examine(struct attempt *attempt, const struct result_row *row, struc
 	trace_finish(&trace);
 }
 
-/* Is anything against it?  The rows of decide(), shortened: only to stop looking at older results. */
-static bool is_spotless(const struct attempt *attempt, const struct candidate *c)
-{
-	return !c->broken && !c->refusal && !c->suspect && !c->contract.len &&
-	       !c->output_gone.len && !c->output_other.len && !c->is_damaged && !c->policy.len &&
-	       (c->row->provable || c->belongs) && !attempt->unit->node->ttl_ms;
-}
-
+/* Newest first, up to the first that decide() would take. */
 static void add_candidates(struct attempt *attempt, struct decide_input *in)
 {
 	struct engine *engine = attempt->engine;
@@ -99,13 +92,16 @@ static void add_candidates(struct attempt *attempt, struct decide_input *in)
 		!list.len)
 		return;
 	struct candidate *candidates = arena_array(&attempt->arena, struct candidate, list.len);
+	struct arena scratch = {0};
+	in->candidates = candidates;
 	for (size_t i = 0; i < list.len; i++) {
 		examine(attempt, &list.ptr[i], &candidates[i]);
 		in->candidate_count++;
-		if (is_spotless(attempt, &candidates[i]))
+		/* The last one is decided on by the caller. */
+		if (i + 1 < list.len && decide(&scratch, in).action == ACTION_REUSE)
 			break;
 	}
-	in->candidates = candidates;
+	arena_finish(&scratch);
 }
 
 /* A recorded error, "CODE: message" and help below it, as it stands in a sentence. */

@@ -4,6 +4,48 @@
 
 #include "base/buf.h"
 
+static const char *const kind_names[] = {[EVENT_DECIDED] = "decided",
+	[EVENT_STARTED] = "started",
+	[EVENT_RETRY] = "retry",
+	[EVENT_ENDED] = "ended",
+	[EVENT_OUTPUT] = "output",
+	[EVENT_NOTE] = "note"};
+
+/* The journal: what the row of a node, which only says how it stands, forgets from one try and attempt to the next.  Of a
+ * reused node the row says it all. */
+static void journal(struct attempt *attempt, const struct node_event *event)
+{
+	struct engine *engine = attempt->engine;
+	struct buf json = {0};
+	bool is_told_again = event->kind == EVENT_DECIDED || event->state == NODE_REUSED;
+	if (engine->options->plan || engine->options->verify || is_told_again)
+		return;
+	buf_printf(&json,
+		"{\"attempt\":%lld,\"try\":%lld,\"state\":\"%s\",\"reason\":\"%s\",\"sentence\":",
+		(long long)engine->row.attempt, (long long)event->tries,
+		node_state_name(event->state), event->reason);
+	json_write_string(&json, event->sentence);
+	buf_printf(&json, ",\"ms\":%llu}", (unsigned long long)event->ms);
+	events_add(engine->store, engine->row.id, engine->world->wall_ms(engine->world->ctx),
+		event->node->id, str_of(kind_names[event->kind]), buf_str(&json), NULL);
+	buf_finish(&json);
+}
+
+void tell_retry(struct attempt *attempt, str sentence, uint64_t delay_ms)
+{
+	struct engine *engine = attempt->engine;
+	struct node_event event = {.kind = EVENT_RETRY,
+		.node = attempt->unit->node,
+		.state = NODE_READY,
+		.reason = reason_code(attempt->decision.reason),
+		.sentence = sentence,
+		.bytes = STR(""),
+		.tries = attempt->tries,
+		.ms = delay_ms};
+	journal(attempt, &event);
+	engine->events->node(engine->events->arg, &event);
+}
+
 void tell(struct attempt *attempt, enum node_event_kind kind, str sentence)
 {
 	struct engine *engine = attempt->engine;
@@ -21,6 +63,7 @@ void tell(struct attempt *attempt, enum node_event_kind kind, str sentence)
 		.is_uncertain = attempt->is_uncertain};
 	if (kind == EVENT_DECIDED)
 		event.state = attempt->decision.action == ACTION_REUSE ? NODE_REUSED : NODE_READY;
+	journal(attempt, &event);
 	engine->events->node(engine->events->arg, &event);
 }
 

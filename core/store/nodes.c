@@ -197,30 +197,6 @@ bool nodes_list(struct store *store, struct arena *arena, int64_t run, struct no
 	return got == 0;
 }
 
-bool nodes_failures(
-	struct store *store, str workflow, str node, str key, int64_t *count, struct err *err)
-{
-	*count = 0;
-	sqlite3_stmt *st = stmt_get(store, STMT_NODE_STATES,
-		"SELECT state, key FROM node WHERE workflow = ?1 AND node = ?2 ORDER BY run DESC",
-		err);
-	if (!st) {
-		return false;
-	}
-	stmt_str(st, 1, workflow);
-	stmt_str(st, 2, node);
-	int got;
-	while ((got = stmt_row(store, st, err)) == 1) {
-		if (!str_is(column_view(st, 0), node_names[NODE_FAILED]) ||
-			!str_eq(column_view(st, 1), key)) {
-			stmt_done(st);
-			return true;
-		}
-		++*count;
-	}
-	return got == 0;
-}
-
 bool nodes_newest(struct store *store, struct arena *arena, str workflow, str node,
 	struct node_row *out, bool *found, struct err *err)
 {

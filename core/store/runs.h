@@ -114,10 +114,6 @@ struct node_list {
 bool nodes_list(struct store *store, struct arena *arena, int64_t run, struct node_list *out,
 	struct err *err);
 
-/* How many runs in a row (newest first, of this workflow) ended this node as failed with this very key; stops at the first
- * that did not. */
-bool nodes_failures(
-	struct store *store, str workflow, str node, str key, int64_t *count, struct err *err);
 /* The newest row of the node in any run of the workflow, whatever its state; *found false: it never ran. */
 bool nodes_newest(struct store *store, struct arena *arena, str workflow, str node,
 	struct node_row *out, bool *found, struct err *err);
