@@ -125,7 +125,7 @@ void mask_destroy(struct mask *mask)
 	free(mask);
 }
 
-/* The length of the pattern that begins text, or 0; *maybe: text is the beginning of one. */
+/* The length of the longest pattern that begins text, or 0; *maybe: text is the beginning of a longer one. */
 static size_t match(const struct mask *mask, str text, bool *maybe)
 {
 	*maybe = false;
@@ -147,7 +147,8 @@ static void scan(const struct mask *mask, struct buf *held, str text, bool is_en
 	while (at < text.len) {
 		bool maybe = false;
 		size_t len = match(mask, str_slice(text, at, text.len), &maybe);
-		if (!len && maybe && !is_end)
+		/* Also where a shorter secret is there: the end of the longer one would be told. */
+		if (maybe && !is_end)
 			break;
 		if (!len) {
 			at++;
