@@ -42,7 +42,7 @@ install: build
 package: bootstrap
 	cmake --preset release -B build/package -DCMAKE_INSTALL_PREFIX=/usr -DPAWL_TESTS=OFF
 	cmake --build build/package --target program -j $(JOBS)
-	cd build/package && cpack -G DEB -B $(CURDIR)/build/packages
+	umask 022 && cd build/package && cpack -G DEB -B $(CURDIR)/build/packages
 	rm -rf build/packages/_CPack_Packages
 
 package-check: bootstrap

@@ -87,7 +87,7 @@ static bool add_object(struct inputs *in, str text, const char *file)
 	if (map && map->kind != VALUE_MAP)
 		err_set(&err, "E-INPUT-FILE", "it is %s, not an object",
 			value_kind_name(map->kind));
-	if (err_is_set(&err)) {
+	if (!map || err_is_set(&err)) {
 		err_wrap(&err, "%s", file ? file : "the stored inputs");
 		diags_take(&in->diags, &err);
 		return false;

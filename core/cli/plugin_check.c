@@ -307,6 +307,7 @@ static int check_in_scratch(struct check *check)
 		fs_remove_tree(root, scratch + strlen("/tmp/"), NULL);
 		close(root);
 	}
+	check->scratch = NULL;
 	return code;
 }
 

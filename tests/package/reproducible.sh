@@ -24,7 +24,8 @@ build() {
 	cmake -S "$place" --preset release -B "$build" -DCMAKE_INSTALL_PREFIX=/usr -DPAWL_TESTS=OFF >"$log" 2>&1
 	cmake --build "$build" --target program -j "$jobs" >>"$log" 2>&1
 	DESTDIR=$out/prefix cmake --install "$build" >>"$log" 2>&1
-	(cd "$build" && cpack -G DEB -B "$out/packages") >>"$log" 2>&1
+	# As `make package` does: what cpack writes into the archive itself has the mode that the umask leaves.
+	(umask 022 && cd "$build" && cpack -G DEB -B "$out/packages") >>"$log" 2>&1
 	rm -rf "$out/packages/_CPack_Packages"
 }
 
