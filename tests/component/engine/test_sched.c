@@ -51,7 +51,7 @@ static void no_more_than_j_at_once_and_no_fewer(void **state)
 		assert_int_equal(b->fake.now_ms - before, (20 + jobs - 1) / jobs * 10);
 		/* In the order of the file. */
 		for (int i = 0; i < 20; i++) {
-			char id[8];
+			char id[32];
 			snprintf(id, sizeof(id), "n%d", i);
 			assert_string_equal(b->fake.starts.ptr[i].node, id);
 		}
