@@ -28,6 +28,7 @@ static void journal(struct attempt *attempt, const struct node_event *event)
 	buf_printf(&json, ",\"ms\":%llu}", (unsigned long long)event->ms);
 	events_add(engine->store, engine->row.id, engine->world->wall_ms(engine->world->ctx),
 		event->node->id, str_of(kind_names[event->kind]), buf_str(&json), NULL);
+	engine_flush_soon(engine);
 	buf_finish(&json);
 }
 

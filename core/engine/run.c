@@ -271,6 +271,9 @@ void engine_pump(struct engine *engine)
 		decide_ready(engine);
 	while (start_waiting(engine) || engine->todo_head < engine->todo.len);
 	engine->is_pumping = false;
+	/* An open batch keeps other runs from writing: whatever began one, it ends soon. */
+	if (store_is_dirty(engine->store))
+		engine_flush_soon(engine);
 	bool is_over = engine->ended == engine->workflow->top_count;
 	/* Nothing but people can carry it on. */
 	bool is_paused = engine->paused && !engine->active && !engine->waiting.len;
