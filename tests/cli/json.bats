@@ -228,7 +228,7 @@ chain() {
 	left=$(python3 -c '
 import json
 print(sum(e["bytes"] for e in map(json.loads, open("events.json")) if e["event"] == "warning"))')
-	# A character that a chunk boundary splits is counted on both sides: some bytes more, never one less.
+	# Once under load it was six bytes more, for a reason not found yet: a margin upwards, none downwards.
 	[ "$((got + left))" -ge 8000000 ]
 	[ "$((got + left))" -le 8001000 ]
 	test "$got" -lt 2000000
