@@ -20,6 +20,7 @@ struct seen {
 	const struct node *node; /* valid until the run has ended */
 	str sentence;            /* why it runs, shown when it ends */
 	struct buf printed[2];   /* to stdout and stderr, and not yet ended with a line feed */
+	size_t dropped[2];       /* bytes of them that a slow reader made us drop, not yet told */
 	bool has_ended;          /* a node of a loop_group may end again */
 	struct seen *next;
 };
@@ -36,7 +37,7 @@ struct progress {
 	int64_t attempt;
 	size_t id_width;
 	size_t planned;
-	size_t dropped; /* bytes of nodes' output that a slow reader made us drop, not yet told */
+	size_t dropped; /* by the plain view: bytes of all nodes' output, not yet told */
 	struct map by_id;
 	struct seen *seen;    /* all of them */
 	uint32_t extra;       /* how many of them are items of a fan_out */

@@ -40,34 +40,44 @@ static bool end(struct progress *p, struct buf *out, bool may_drop)
 
 /* ---- output ---- */
 
-static void tell_dropped(struct progress *p)
+static str stream_name(int stream)
 {
-	struct buf out = {0};
-	if (!p->dropped)
-		return;
-	begin(p, &out, "warning", NULL);
-	add_text(&out, "code", STR("W-OUTPUT-DROPPED"));
-	buf_printf(&out,
-		",\"message\":\"%zu bytes of nodes' output were left out, the reader is slow\",\"bytes\":%zu",
-		p->dropped, p->dropped);
-	buf_printf(&out, ",\"help\":\"pawl logs %lld\"", (long long)p->run);
-	if (end(p, &out, true))
-		p->dropped = 0;
+	return stream ? STR("stderr") : STR("stdout");
 }
 
-static void send_output(struct progress *p, const struct node *node, int stream, str bytes)
+/* Of one stream of one node, in the place of what is missing: before its next piece, at the latest before its end. */
+static void tell_dropped(struct progress *p, struct seen *seen, int stream, bool may_drop)
+{
+	struct buf out = {0};
+	size_t bytes = seen->dropped[stream];
+	if (!bytes)
+		return;
+	begin(p, &out, "warning", seen->node);
+	add_text(&out, "stream", stream_name(stream));
+	add_text(&out, "code", STR("W-OUTPUT-DROPPED"));
+	buf_printf(&out,
+		",\"message\":\"%zu bytes of what %.*s printed were left out, the reader is slow\",\"bytes\":%zu",
+		bytes, STR_ARG(seen->node->id), bytes);
+	buf_printf(&out, ",\"help\":\"pawl logs %lld/%.*s\"", (long long)p->run,
+		STR_ARG(seen->node->id));
+	if (end(p, &out, may_drop))
+		seen->dropped[stream] = 0;
+}
+
+static void send_output(struct progress *p, struct seen *seen, int stream, str bytes)
 {
 	struct buf out = {0};
 	if (!bytes.len)
 		return;
-	tell_dropped(p);
-	begin(p, &out, "node_output", node);
-	add_text(&out, "stream", stream ? STR("stderr") : STR("stdout"));
+	tell_dropped(p, seen, stream, true);
+	begin(p, &out, "node_output", seen->node);
+	add_text(&out, "stream", stream_name(stream));
 	add_text(&out, "text", bytes);
 	if (utf8_invalid_at(bytes) != SIZE_MAX)
 		buf_add_z(&out, ",\"lossy\":true");
-	if (!end(p, &out, true))
-		p->dropped += bytes.len;
+	if (seen->dropped[stream] || !end(p, &out, true))
+		seen->dropped[stream] += bytes.len;
+	buf_finish(&out);
 }
 
 /* How many bytes at the end begin a character that the next piece may complete. */
@@ -89,23 +99,25 @@ static size_t unfinished(str s)
 static void on_output(struct progress *p, const struct node_event *e)
 {
 	int stream = e->stream == WORLD_STDERR;
-	struct buf *held = &progress_seen(p, e->node)->printed[stream];
+	struct seen *seen = progress_seen(p, e->node);
+	struct buf *held = &seen->printed[stream];
 	struct buf all = *held;
 	*held = (struct buf){0};
 	buf_add(&all, e->bytes);
 	str text = buf_str(&all);
 	size_t later = unfinished(text);
 	buf_add(held, str_slice(text, text.len - later, text.len));
-	send_output(p, e->node, stream, str_slice(text, 0, text.len - later));
+	send_output(p, seen, stream, str_slice(text, 0, text.len - later));
 	buf_finish(&all);
 }
 
 static void end_output(struct progress *p, const struct node *node)
 {
+	struct seen *seen = progress_seen(p, node);
 	for (int i = 0; i < 2; i++) {
-		struct buf *held = &progress_seen(p, node)->printed[i];
-		send_output(p, node, i, buf_str(held));
-		buf_finish(held);
+		send_output(p, seen, i, buf_str(&seen->printed[i]));
+		buf_finish(&seen->printed[i]);
+		tell_dropped(p, seen, i, false);
 	}
 }
 
@@ -279,7 +291,6 @@ static void run_started(struct progress *p, int64_t run, int64_t attempt)
 static void run_ended(struct progress *p, const struct engine_summary *s)
 {
 	struct buf out = {0};
-	tell_dropped(p);
 	begin(p, &out, "run_ended", NULL);
 	add_number(&out, "attempt", s->attempt);
 	add_text(&out, "state", p->is_plan ? STR("planned") : str_of(run_state_name(s->state)));
