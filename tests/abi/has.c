@@ -30,7 +30,7 @@ static void expect(int is, int wanted, const char *what)
 	fprintf(stderr, "%s: %d, not %d\n", what, is, wanted);
 }
 
-/* The first `size` bytes of a table, right in front of a page that can't be read. */
+/* A table that says it has `size` bytes, right in front of a page that can't be read; aligned as any table is. */
 static const pawl_host *cut(const pawl_host *whole, size_t size)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -40,8 +40,9 @@ static const pawl_host *cut(const pawl_host *whole, size_t size)
 		return NULL;
 	pawl_host copy = *whole;
 	copy.size = (uint32_t)size;
-	memcpy(pages + page - size, &copy, size);
-	return (const pawl_host *)(const void *)(pages + page - size);
+	size_t room = (size + _Alignof(pawl_host) - 1) / _Alignof(pawl_host) * _Alignof(pawl_host);
+	memcpy(pages + page - room, &copy, room);
+	return (const pawl_host *)(const void *)(pages + page - room);
 }
 
 int main(void)
