@@ -271,6 +271,10 @@ static struct decision judge(
 		return say(arena, REASON_QUARANTINED, "its output of run %lld is quarantined %.*s",
 			run, STR_ARG(who));
 	}
+	if (c->is_unjudged)
+		return say(arena, REASON_STORE_DAMAGED,
+			"a verdict on it is damaged in the store, and may have been against its output of run %lld",
+			run);
 	if (c->suspect)
 		return say(arena, REASON_SUSPECT,
 			"its output of run %lld is suspect: %.*s; it runs again, once", run,

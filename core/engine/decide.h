@@ -58,8 +58,9 @@ struct candidate {
 	str contract;    /* how the stored output breaks today's `ensure`, or empty */
 	str output_gone; /* a path that it wrote, is gone and can't be restored; or empty */
 	str output_other; /* a path that it wrote, was changed since and can't be restored; or empty */
-	bool is_damaged; /* a blob is missing or fails its digest */
-	str policy;      /* a rule's sentence against it, or empty */
+	bool is_damaged;  /* a blob is missing or fails its digest */
+	bool is_unjudged; /* a verdict on the node is stored but can't be read */
+	str policy;       /* a rule's sentence against it, or empty */
 };
 
 struct decide_input {

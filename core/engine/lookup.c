@@ -43,8 +43,9 @@ static void add_verdicts(struct attempt *attempt, struct candidate *c)
 	struct verdict_list list = {0};
 	if (!verdicts_on(engine->store, &attempt->arena, engine->workflow->name,
 		    attempt->unit->node->id, &c->row->output,
-		    c->row->has_manifest ? &c->row->manifest : NULL, &list, NULL))
-		return;
+		    c->row->has_manifest ? &c->row->manifest : NULL, &list, NULL) ||
+		list.damaged)
+		c->is_unjudged = true;
 	c->refusal = find_verdict(&list, VERDICT_QUARANTINED);
 	if (!engine->options->no_suspect && !find_verdict(&list, VERDICT_EXONERATED))
 		c->suspect = find_verdict(&list, VERDICT_SUSPECT);
@@ -76,7 +77,7 @@ static void examine(struct attempt *attempt, const struct result_row *row, struc
 		artifacts_check(attempt, &trace, c);
 		if (!c->is_damaged)
 			c->contract = contract_recheck(attempt, row);
-		if (!c->refusal && !c->is_damaged)
+		if (!c->refusal && !c->is_damaged && !c->is_unjudged)
 			c->policy = rules_reuse(attempt, row);
 	}
 	trace_finish(&trace);
@@ -96,6 +97,9 @@ static void add_candidates(struct attempt *attempt, struct decide_input *in)
 	in->candidates = candidates;
 	for (size_t i = 0; i < list.len; i++) {
 		examine(attempt, &list.ptr[i], &candidates[i]);
+		/* The damaged verdict is gone once it was read, and what it was on nobody knows. */
+		if (i && candidates[i - 1].is_unjudged)
+			candidates[i].is_unjudged = true;
 		in->candidate_count++;
 		/* The last one is decided on by the caller. */
 		if (i + 1 < list.len && decide(&scratch, in).action == ACTION_REUSE)

@@ -96,8 +96,10 @@ bool verdicts_add(struct store *store, const struct verdict_row *row, int64_t *i
 struct verdict_list {
 	struct verdict_row *ptr;
 	size_t len;
+	size_t damaged; /* rows of this node, or of any, that fail their checksum: what they said is lost */
 };
-/* Verdicts that hold on this output of this node (by content: any key, any run), newest first. */
+/* Verdicts that hold on this output of this node (by content: any key, any run), newest first.  Where one of the node is
+ * damaged none of its results may be reused: what is stored of the node so far is dropped, if the store is open for writing. */
 bool verdicts_on(struct store *store, struct arena *arena, str workflow, str node,
 	const struct digest *output, const struct digest *manifest, struct verdict_list *out,
 	struct err *err);

@@ -62,7 +62,24 @@ bool verdicts_add(struct store *store, const struct verdict_row *row, int64_t *i
 	return stmt_run(store, st, err);
 }
 
-static bool remove_damaged(struct store *store, int64_t id, struct err *err)
+/* No result of the node is reused any more. */
+static bool distrust(struct store *store, str workflow, str node, struct err *err)
+{
+	struct arena arena = {0};
+	struct result_list list;
+	bool ok = workflow.len == 0 || results_list(store, &arena, workflow, false, &list, err);
+	for (size_t i = 0; ok && workflow.len > 0 && i < list.len; i++) {
+		if (str_eq(list.ptr[i].node, node)) {
+			ok = results_drop(store, list.ptr[i].id, err);
+		}
+	}
+	arena_finish(&arena);
+	return ok;
+}
+
+/* What it said is lost, and may have been that an output must not be used.  One of its columns is wrong, and that may be the
+ * node's name: the result that it names tells whom it spoke of, too. */
+static bool remove_damaged(struct store *store, const struct verdict_row *row, struct err *err)
 {
 	store_count_damaged(store);
 	if (store->mode != STORE_WRITE || err_is_set(&store->error)) {
@@ -71,12 +88,20 @@ static bool remove_damaged(struct store *store, int64_t id, struct err *err)
 	if (!store_write_begin(store, err)) {
 		return false;
 	}
+	struct arena arena = {0};
+	struct result_row judged;
+	bool found = false;
+	bool ok = distrust(store, row->workflow, row->node, err) &&
+	          results_get(store, &arena, row->result, &judged, &found, err) &&
+	          (!found || distrust(store, judged.workflow, judged.node, err));
+	arena_finish(&arena);
 	sqlite3_stmt *st =
-		stmt_get(store, STMT_VERDICT_REMOVE, "DELETE FROM verdict WHERE id = ?1", err);
+		ok ? stmt_get(store, STMT_VERDICT_REMOVE, "DELETE FROM verdict WHERE id = ?1", err)
+		   : NULL;
 	if (!st) {
 		return false;
 	}
-	stmt_int(st, 1, id);
+	stmt_int(st, 1, row->id);
 	return stmt_run(store, st, err);
 }
 
@@ -122,8 +147,9 @@ static bool read_list(struct store *store, sqlite3_stmt *st, struct arena *arena
 			list_push(arena, &bad, &bad_cap, &row);
 		}
 	}
+	out->damaged = bad.len;
 	for (size_t i = 0; got == 0 && i < bad.len; i++) {
-		if (!remove_damaged(store, bad.ptr[i].id, err)) {
+		if (!remove_damaged(store, &bad.ptr[i], err)) {
 			return false;
 		}
 	}
@@ -134,21 +160,30 @@ bool verdicts_on(struct store *store, struct arena *arena, str workflow, str nod
 	const struct digest *output, const struct digest *manifest, struct verdict_list *out,
 	struct err *err)
 {
+	/* All of the node are read: one that is damaged may have been on this output and holding, whatever it says now. */
 	*out = (struct verdict_list){0};
 	sqlite3_stmt *st = stmt_get(store, STMT_VERDICT_ON,
-		VERDICT_SELECT
-		"WHERE workflow = ?1 AND node = ?2 AND output = ?3 AND manifest = ?4 "
-		"AND released_ms = 0 ORDER BY id DESC",
-		err);
+		VERDICT_SELECT "WHERE workflow = ?1 AND node = ?2 ORDER BY id DESC", err);
 	if (!st) {
 		return false;
 	}
 	static const struct digest none;
+	const struct digest *artifacts = manifest ? manifest : &none;
 	stmt_str(st, 1, workflow);
 	stmt_str(st, 2, node);
-	stmt_digest(st, 3, output);
-	stmt_digest(st, 4, manifest ? manifest : &none);
-	return read_list(store, st, arena, out, err);
+	if (!read_list(store, st, arena, out, err)) {
+		return false;
+	}
+	size_t kept = 0;
+	for (size_t i = 0; i < out->len; i++) {
+		const struct verdict_row *row = &out->ptr[i];
+		if (row->released_ms == 0 && digest_eq(&row->output, output) &&
+			digest_eq(&row->manifest, artifacts)) {
+			out->ptr[kept++] = *row;
+		}
+	}
+	out->len = kept;
+	return true;
 }
 
 bool verdicts_list(struct store *store, struct arena *arena, bool released_too,

@@ -134,3 +134,21 @@ assert rows[0][\"kind\"] == \"quarantined\" and rows[0][\"node\"] == \"fetch\" a
 	says "E-VERDICT-NO-OUTPUT"
 	says "skipped"
 }
+
+@test "a quarantine that is damaged in the store still keeps its output from being reused" {
+	two_nodes
+	ok pawl run etl
+	ok pawl quarantine 1/fetch --reason "it is the login page"
+	python3 - <<-'PY'
+		import sqlite3
+		db = sqlite3.connect('.pawl/state/pawl.db')
+		db.execute("UPDATE verdict SET kind = 'exonerated'")
+		db.commit()
+	PY
+	ok pawl plan etl
+	says 'a verdict on it is damaged in the store'
+	ok pawl run etl
+	says 'run    fetch'
+	ok pawl run etl
+	says '0 ran, 2 reused'
+}

@@ -362,6 +362,73 @@ static void row_that_fails_its_checksum_is_dropped_and_counted(void **state)
 	store_close(store);
 }
 
+/* Whatever column of a verdict was hit, it no longer stands between its node's results and their reuse: they go. */
+static void results_behind_a_damaged_verdict_are_dropped(void **state)
+{
+	struct project *p = *state;
+	static const char *const hits[] = {"kind = 'exonerated'", "released_ms = 5",
+		"output = zeroblob(32)", "manifest = randomblob(32)", "by = 'bob'", "reason = ''",
+		"checksum = zeroblob(8)", "result = 5", "at_ms = 77"};
+	make_rows(p);
+	enum { HITS = sizeof(hits) / sizeof(hits[0]) };
+	_Static_assert(HITS < NODES, "one is left whole");
+	char sql[200];
+	for (int i = 0; i < HITS; i++) {
+		snprintf(sql, sizeof(sql), "UPDATE verdict SET %s WHERE id = %d", hits[i], i + 1);
+		exec_sql(p, sql);
+	}
+	for (int mode = STORE_READ; mode <= STORE_WRITE; mode++) {
+		struct store *store = open_store(p, (enum store_mode)mode);
+		for (int i = 0; i <= HITS; i++) {
+			char name[16];
+			char trace[600];
+			struct digest none = {{0}};
+			struct result_row row = row_of(i, name, trace);
+			struct verdict_list verdicts;
+			struct result_list results;
+			assert_ok(p, verdicts_on(store, &p->arena, STR("flow"), str_of(name),
+					     &row.output, &none, &verdicts, &p->err));
+			assert_int_equal(verdicts.damaged, i < HITS ? 1 : 0);
+			assert_int_equal(verdicts.len, i < HITS ? 0 : 1);
+			assert_ok(p, results_find(store, &p->arena, STR("flow"), str_of(name),
+					     &row.key, &results, &p->err));
+			assert_int_equal(results.len, mode == STORE_READ || i == HITS ? 1 : 0);
+		}
+		store_close(store);
+	}
+}
+
+/* The node's name itself: the result that the verdict names still tells whom it spoke of. */
+static void verdict_under_a_wrong_name_is_found_by_its_result(void **state)
+{
+	struct project *p = *state;
+	make_rows(p);
+	exec_sql(p, "UPDATE verdict SET result = 3 WHERE id = 3");
+	struct store *store = open_store(p, STORE_WRITE);
+	struct verdict_row row = {.kind = VERDICT_QUARANTINED,
+		.workflow = STR("flow"),
+		.node = STR("node4"),
+		.result = 5,
+		.by = STR("anna"),
+		.reason = STR("bad")};
+	assert_ok(p, verdicts_add(store, &row, NULL, &p->err));
+	assert_ok(p, store_flush(store, &p->err));
+	store_close(store);
+	exec_sql(p, "UPDATE verdict SET node = 'nodeX' WHERE result = 5");
+	store = open_store(p, STORE_WRITE);
+	struct verdict_list all;
+	assert_ok(p, verdicts_list(store, &p->arena, false, &all, &p->err));
+	assert_int_equal(all.damaged, 2);
+	struct result_list results;
+	char name[16];
+	char trace[600];
+	struct result_row judged = row_of(4, name, trace);
+	assert_ok(p, results_find(store, &p->arena, STR("flow"), str_of(name), &judged.key,
+			     &results, &p->err));
+	assert_int_equal(results.len, 0);
+	store_close(store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,6 +437,8 @@ int main(void)
 		STORE_TEST(garbage_is_set_aside_and_named),
 		STORE_TEST(damage_found_later_is_set_aside_at_the_next_start),
 		STORE_TEST(row_that_fails_its_checksum_is_dropped_and_counted),
+		STORE_TEST(results_behind_a_damaged_verdict_are_dropped),
+		STORE_TEST(verdict_under_a_wrong_name_is_found_by_its_result),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,6 +58,7 @@ static void set_up(struct against *a)
 	a->candidate = (struct candidate){.row = &a->row,
 		.broken = &a->broken,
 		.refusal = &a->refusal,
+		.is_unjudged = true,
 		.suspect = &a->suspect,
 		.contract = STR("is not JSON"),
 		.output_gone = STR("out/x"),
@@ -107,6 +108,10 @@ static void clear_broken(struct against *a)
 static void clear_refusal(struct against *a)
 {
 	a->candidate.refusal = NULL;
+}
+static void clear_unjudged(struct against *a)
+{
+	a->candidate.is_unjudged = false;
 }
 static void clear_suspect(struct against *a)
 {
@@ -159,6 +164,9 @@ static void each_reason_wins_over_all_later_ones(void **state)
 		{REASON_QUARANTINED,
 			"its output of run 3 is quarantined by kim, 1 h ago: wrong totals",
 			clear_refusal},
+		{REASON_STORE_DAMAGED,
+			"a verdict on it is damaged in the store, and may have been against its output of run 3",
+			clear_unjudged},
 		{REASON_SUSPECT,
 			"its output of run 3 is suspect: b failed on it; it runs again, once",
 			clear_suspect},
@@ -189,13 +197,13 @@ static void each_reason_alone_refuses(void **state)
 	(void)state;
 	static void (*const clears[])(struct against * a) = {clear_forced, clear_no_resume,
 		clear_always_run, clear_not_cacheable, clear_key_incomplete, clear_broken,
-		clear_refusal, clear_suspect, clear_contract, clear_ttl, clear_gone, clear_other,
-		clear_damaged, clear_policy, clear_unproven};
+		clear_refusal, clear_unjudged, clear_suspect, clear_contract, clear_ttl, clear_gone,
+		clear_other, clear_damaged, clear_policy, clear_unproven};
 	static const enum reason reasons[] = {REASON_FORCED, REASON_NO_RESUME, REASON_ALWAYS_RUN,
 		REASON_NOT_CACHEABLE, REASON_KEY_INCOMPLETE, REASON_FILE_CHANGED,
-		REASON_QUARANTINED, REASON_SUSPECT, REASON_CONTRACT_FAILED, REASON_EXPIRED,
-		REASON_OUTPUT_MISSING, REASON_OUTPUT_MODIFIED, REASON_STORE_DAMAGED, REASON_POLICY,
-		REASON_UNPROVEN};
+		REASON_QUARANTINED, REASON_STORE_DAMAGED, REASON_SUSPECT, REASON_CONTRACT_FAILED,
+		REASON_EXPIRED, REASON_OUTPUT_MISSING, REASON_OUTPUT_MODIFIED, REASON_STORE_DAMAGED,
+		REASON_POLICY, REASON_UNPROVEN};
 	size_t count = sizeof(clears) / sizeof(clears[0]);
 	for (size_t only = 0; only < count; only++) {
 		struct against a;
