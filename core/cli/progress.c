@@ -17,8 +17,12 @@ struct progress *progress_create(
 	struct cli *cli, const struct world *world, struct store *store, bool is_plan)
 {
 	struct progress *p = mem_zalloc(sizeof(*p));
-	*p = (struct progress){
-		.cli = cli, .world = world, .store = store, .is_plan = is_plan, .write = write_out};
+	*p = (struct progress){.cli = cli,
+		.world = world,
+		.store = store,
+		.is_plan = is_plan,
+		.first_failed = STR(""),
+		.write = write_out};
 	if (cli->is_json)
 		p->view = &progress_json;
 	else if (cli->has_color_out && !cli->is_quiet && !is_plan)
@@ -44,18 +48,53 @@ void progress_destroy(struct progress *p)
 	free(p);
 }
 
-struct seen *progress_seen(struct progress *p, const struct node *node)
+static void add_name(struct buf *out, const struct nesting *within, const struct node *node)
 {
-	struct seen *seen = map_get(&p->by_id, node->id);
-	if (seen)
-		return seen;
-	seen = arena_new(&p->arena, struct seen);
-	seen->node = node;
-	p->extra += node != &p->workflow->nodes[node->index];
-	seen->sentence = STR("");
-	seen->next = p->seen;
-	p->seen = seen;
-	map_put(&p->by_id, node->id, seen);
+	/* The engine lets runs nest eight deep. */
+	if (within) {
+		add_name(out, within->outer, within->holder);
+		buf_add_char(out, '/');
+	}
+	buf_add(out, node->id);
+}
+
+str progress_name(struct progress *p, const struct nesting *within, const struct node *node)
+{
+	struct buf name = {0};
+	add_name(&name, within, node);
+	str kept = arena_str(&p->arena, buf_str(&name));
+	buf_finish(&name);
+	return kept;
+}
+
+static struct seen *find_seen(struct progress *p, const struct node_event *e)
+{
+	struct buf name = {0};
+	if (!e->within)
+		return map_get(&p->by_id, e->node->id);
+	add_name(&name, e->within, e->node);
+	struct seen *seen = map_get(&p->by_id, buf_str(&name));
+	buf_finish(&name);
+	return seen;
+}
+
+struct seen *progress_seen(struct progress *p, const struct node_event *e)
+{
+	struct seen *seen = find_seen(p, e);
+	if (!seen) {
+		seen = arena_new(&p->arena, struct seen);
+		seen->name = e->within ? progress_name(p, e->within, e->node) : e->node->id;
+		seen->sentence = STR("");
+		seen->next = p->seen;
+		p->seen = seen;
+		p->extra += e->within || e->node != &p->workflow->nodes[e->node->index];
+		map_put(&p->by_id, seen->name, seen);
+	}
+	/* In the next iteration of a loop_group a run within the run is another one. */
+	seen->node = e->node;
+	seen->within = e->within;
+	seen->parent = e->parent;
+	seen->iteration = e->iteration;
 	return seen;
 }
 
@@ -94,21 +133,53 @@ static void on_node(void *arg, const struct node_event *e)
 {
 	struct progress *p = arg;
 	if (e->kind == EVENT_DECIDED && e->state != NODE_REUSED) {
-		progress_seen(p, e->node)->sentence = arena_str(&p->arena, e->sentence);
+		progress_seen(p, e)->sentence = arena_str(&p->arena, e->sentence);
 		p->planned++;
 	}
 	if (e->kind == EVENT_ENDED && e->state == NODE_REUSED)
 		add_origin(p, e->origin);
-	if (e->kind == EVENT_ENDED && e->state == NODE_FAILED && !p->first_failed)
-		p->first_failed = e->node;
+	if (e->kind == EVENT_ENDED && e->state == NODE_FAILED && !p->first_failed.len)
+		p->first_failed = progress_name(p, e->within, e->node);
 	p->view->node(p, e);
 }
 
 static void on_failed(void *arg, int64_t run, const struct node *node)
 {
 	struct progress *p = arg;
-	(void)run;
-	p->view->failed(p, node);
+	struct failed_node failed = {
+		.workflow = p->workflow, .run = run, .node = node, .name = node->id};
+	p->view->failed(p, &failed);
+}
+
+static void on_subrun_started(void *arg, const struct nesting *within)
+{
+	struct progress *p = arg;
+	size_t above = progress_name(p, within->outer, within->holder).len + 1;
+	for (uint32_t i = 0; i < within->workflow->node_count; i++) {
+		size_t width = above + within->workflow->nodes[i].id.len;
+		p->id_width = width > p->id_width && width <= 32 ? width : p->id_width;
+	}
+	if (p->view->subrun_started)
+		p->view->subrun_started(p, within);
+}
+
+static void on_subrun_failed(void *arg, const struct nesting *within, const struct node *node)
+{
+	struct progress *p = arg;
+	struct failed_node failed = {.within = within,
+		.workflow = within->workflow,
+		.run = within->run,
+		.node = node,
+		.name = progress_name(p, within, node)};
+	p->view->failed(p, &failed);
+}
+
+static void on_subrun_ended(
+	void *arg, const struct nesting *within, const struct engine_summary *summary)
+{
+	struct progress *p = arg;
+	if (p->view->subrun_ended)
+		p->view->subrun_ended(p, within, summary);
 }
 
 static void on_run_ended(void *arg, const struct engine_summary *summary)
@@ -131,5 +202,8 @@ struct engine_events progress_events(struct progress *p)
 		.run_started = on_run_started,
 		.node = on_node,
 		.failed = on_failed,
-		.run_ended = on_run_ended};
+		.run_ended = on_run_ended,
+		.subrun_started = on_subrun_started,
+		.subrun_failed = on_subrun_failed,
+		.subrun_ended = on_subrun_ended};
 }

@@ -22,12 +22,33 @@ static void add_number(struct buf *out, const char *name, int64_t number)
 	buf_printf(out, ",\"%s\":%lld", name, (long long)number);
 }
 
-static void begin(struct progress *p, struct buf *out, const char *event, const struct node *node)
+/* An event of the run, or of one within it. */
+static void begin(
+	struct progress *p, struct buf *out, const char *event, const struct nesting *within)
 {
 	buf_printf(out, "{\"v\":1,\"event\":\"%s\",\"at_ms\":%lld,\"run\":%lld", event,
-		(long long)p->world->wall_ms(p->world->ctx), (long long)p->run);
-	if (node)
-		add_text(out, "node", node->id);
+		(long long)p->world->wall_ms(p->world->ctx),
+		(long long)(within ? within->run : p->run));
+}
+
+static void add_nesting(struct buf *out, const struct nesting *within, str path)
+{
+	add_text(out, "path", path);
+	add_number(out, "parent_run", within->outer_run);
+	add_text(out, "parent_node", within->holder->id);
+}
+
+static void begin_node(
+	struct progress *p, struct buf *out, const char *event, const struct seen *seen)
+{
+	begin(p, out, event, seen->within);
+	add_text(out, "node", seen->node->id);
+	if (seen->within)
+		add_nesting(out, seen->within, seen->name);
+	if (seen->parent)
+		add_text(out, "parent", seen->parent->id);
+	if (seen->iteration)
+		add_number(out, "iteration", (int64_t)seen->iteration);
 }
 
 static bool end(struct progress *p, struct buf *out, bool may_drop)
@@ -52,14 +73,14 @@ static void tell_dropped(struct progress *p, struct seen *seen, int stream, bool
 	size_t bytes = seen->dropped[stream];
 	if (!bytes)
 		return;
-	begin(p, &out, "warning", seen->node);
+	begin_node(p, &out, "warning", seen);
 	add_text(&out, "stream", stream_name(stream));
 	add_text(&out, "code", STR("W-OUTPUT-DROPPED"));
 	buf_printf(&out,
 		",\"message\":\"%zu bytes of what %.*s printed were left out, the reader is slow\",\"bytes\":%zu",
-		bytes, STR_ARG(seen->node->id), bytes);
-	buf_printf(&out, ",\"help\":\"pawl logs %lld/%.*s\"", (long long)p->run,
-		STR_ARG(seen->node->id));
+		bytes, STR_ARG(seen->name), bytes);
+	buf_printf(
+		&out, ",\"help\":\"pawl logs %lld/%.*s\"", (long long)p->run, STR_ARG(seen->name));
 	if (end(p, &out, may_drop))
 		seen->dropped[stream] = 0;
 }
@@ -70,7 +91,7 @@ static void send_output(struct progress *p, struct seen *seen, int stream, str b
 	if (!bytes.len)
 		return;
 	tell_dropped(p, seen, stream, true);
-	begin(p, &out, "node_output", seen->node);
+	begin_node(p, &out, "node_output", seen);
 	add_text(&out, "stream", stream_name(stream));
 	add_text(&out, "text", bytes);
 	if (utf8_invalid_at(bytes) != SIZE_MAX)
@@ -99,7 +120,7 @@ static size_t unfinished(str s)
 static void on_output(struct progress *p, const struct node_event *e)
 {
 	int stream = e->stream == WORLD_STDERR;
-	struct seen *seen = progress_seen(p, e->node);
+	struct seen *seen = progress_seen(p, e);
 	struct buf *held = &seen->printed[stream];
 	struct buf all = *held;
 	*held = (struct buf){0};
@@ -111,9 +132,8 @@ static void on_output(struct progress *p, const struct node_event *e)
 	buf_finish(&all);
 }
 
-static void end_output(struct progress *p, const struct node *node)
+static void end_output(struct progress *p, struct seen *seen)
 {
-	struct seen *seen = progress_seen(p, node);
 	for (int i = 0; i < 2; i++) {
 		send_output(p, seen, i, buf_str(&seen->printed[i]));
 		buf_finish(&seen->printed[i]);
@@ -127,7 +147,7 @@ static void on_decided(struct progress *p, const struct node_event *e)
 {
 	struct buf out = {0};
 	bool is_reuse = e->state == NODE_REUSED;
-	begin(p, &out, "node_decided", e->node);
+	begin_node(p, &out, "node_decided", progress_seen(p, e));
 	add_text(&out, "action", is_reuse ? STR("reuse") : STR("run"));
 	add_text(&out, "reason", str_of(e->reason));
 	add_text(&out, "sentence", e->sentence);
@@ -141,14 +161,14 @@ static void on_decided(struct progress *p, const struct node_event *e)
 static void on_ended(struct progress *p, const struct node_event *e)
 {
 	struct buf out = {0};
-	end_output(p, e->node);
+	end_output(p, progress_seen(p, e));
 	if (e->state == NODE_PAUSED) {
-		begin(p, &out, "node_paused", e->node);
+		begin_node(p, &out, "node_paused", progress_seen(p, e));
 		add_text(&out, "sentence", e->sentence);
 		end(p, &out, false);
 		return;
 	}
-	begin(p, &out, "node_ended", e->node);
+	begin_node(p, &out, "node_ended", progress_seen(p, e));
 	add_text(&out, "state", str_of(node_state_name(e->state)));
 	add_text(&out, "reason", str_of(e->reason));
 	add_text(&out, "sentence", e->sentence);
@@ -162,8 +182,8 @@ static void on_ended(struct progress *p, const struct node_event *e)
 static void on_retry(struct progress *p, const struct node_event *e)
 {
 	struct buf out = {0};
-	end_output(p, e->node);
-	begin(p, &out, "node_retry", e->node);
+	end_output(p, progress_seen(p, e));
+	begin_node(p, &out, "node_retry", progress_seen(p, e));
 	add_number(&out, "try", e->tries);
 	add_text(&out, "message", e->sentence);
 	add_number(&out, "delay_ms", (int64_t)e->ms);
@@ -176,13 +196,13 @@ static void on_node(struct progress *p, const struct node_event *e)
 	switch (e->kind) {
 	case EVENT_DECIDED: on_decided(p, e); break;
 	case EVENT_STARTED:
-		begin(p, &out, "node_started", e->node);
+		begin_node(p, &out, "node_started", progress_seen(p, e));
 		add_number(&out, "try", e->tries);
 		end(p, &out, false);
 		break;
 	case EVENT_RETRY: on_retry(p, e); break;
 	case EVENT_NOTE:
-		begin(p, &out, "node_note", e->node);
+		begin_node(p, &out, "node_note", progress_seen(p, e));
 		add_text(&out, "text", e->sentence);
 		end(p, &out, false);
 		break;
@@ -223,7 +243,7 @@ static void add_tail(struct progress *p, struct buf *out, str hex)
 	buf_finish(&text);
 }
 
-static void add_invalidate(struct progress *p, struct buf *out, const struct node_row *row)
+static void add_invalidate(struct buf *out, const struct node_row *row)
 {
 	struct arena arena = {0};
 	const struct value *inputs = json_parse(&arena, row->inputs, NULL);
@@ -235,7 +255,7 @@ static void add_invalidate(struct progress *p, struct buf *out, const struct nod
 		if (!state || !name || !str_is(state->as.text, "reused"))
 			continue;
 		if (!command.len)
-			buf_printf(&command, "pawl invalidate %lld", (long long)p->run);
+			buf_printf(&command, "pawl invalidate %lld", (long long)row->run);
 		buf_printf(&command, " %.*s", STR_ARG(name->as.text));
 	}
 	if (inputs) {
@@ -248,25 +268,29 @@ static void add_invalidate(struct progress *p, struct buf *out, const struct nod
 	arena_finish(&arena);
 }
 
-static void on_failed(struct progress *p, const struct node *node)
+static void on_failed(struct progress *p, const struct failed_node *failed)
 {
+	const struct node *node = failed->node;
 	struct buf out = {0};
 	struct buf report = {0};
 	struct arena arena = {0};
 	struct node_row row = {0};
 	bool found = false;
-	begin(p, &out, "node_failed", node);
+	begin(p, &out, "node_failed", failed->within);
+	add_text(&out, "node", node->id);
+	if (failed->within)
+		add_nesting(&out, failed->within, failed->name);
 	add_text(&out, "file", str_of(node->at.file));
 	add_number(&out, "line", node->at.line);
-	if (nodes_get(p->store, &arena, p->run, node->id, &row, &found, NULL) && found) {
+	if (nodes_get(p->store, &arena, failed->run, node->id, &row, &found, NULL) && found) {
 		add_error(&out, row.error);
 		add_number(&out, "tries", row.tries);
 		add_number(&out, "exit_code", row.exit_code);
 		add_number(&out, "signal", row.signal);
 		add_tail(p, &out, row.log);
-		add_invalidate(p, &out, &row);
+		add_invalidate(&out, &row);
 	}
-	blame_write(&report, p->store, p->workflow, p->run, node, false);
+	blame_write(&report, p->store, failed->workflow, failed->run, node, false);
 	add_text(&out, "report", buf_str(&report));
 	end(p, &out, false);
 	buf_finish(&report);
@@ -275,16 +299,59 @@ static void on_failed(struct progress *p, const struct node *node)
 
 /* ---- the run ---- */
 
+static void add_start(
+	struct progress *p, struct buf *out, int64_t attempt, const struct workflow *workflow)
+{
+	add_number(out, "attempt", attempt);
+	add_text(out, "workflow", workflow->name);
+	add_text(out, "file", str_of(workflow->file));
+	add_number(out, "nodes", workflow->node_count);
+	buf_printf(out, ",\"plan\":%s", p->is_plan ? "true" : "false");
+}
+
 static void run_started(struct progress *p, int64_t run, int64_t attempt)
 {
 	struct buf out = {0};
 	(void)run;
 	begin(p, &out, "run_started", NULL);
-	add_number(&out, "attempt", attempt);
-	add_text(&out, "workflow", p->workflow->name);
-	add_text(&out, "file", str_of(p->workflow->file));
-	add_number(&out, "nodes", p->workflow->node_count);
-	buf_printf(&out, ",\"plan\":%s", p->is_plan ? "true" : "false");
+	add_start(p, &out, attempt, p->workflow);
+	end(p, &out, false);
+}
+
+static void subrun_started(struct progress *p, const struct nesting *within)
+{
+	struct buf out = {0};
+	begin(p, &out, "subrun_started", within);
+	add_nesting(&out, within, progress_name(p, within->outer, within->holder));
+	add_start(p, &out, within->attempt, within->workflow);
+	end(p, &out, false);
+}
+
+static void add_end(struct progress *p, struct buf *out, const struct engine_summary *s)
+{
+	add_number(out, "attempt", s->attempt);
+	add_text(out, "state", p->is_plan ? STR("planned") : str_of(run_state_name(s->state)));
+	add_number(out, "ms", (int64_t)s->ms);
+}
+
+static void add_counts(struct buf *out, const struct engine_summary *s)
+{
+	add_number(out, "ran", s->ran);
+	add_number(out, "reused", s->reused);
+	add_number(out, "failed", s->failed);
+	add_number(out, "skipped", s->skipped);
+	add_number(out, "cancelled", s->cancelled);
+}
+
+static void subrun_ended(
+	struct progress *p, const struct nesting *within, const struct engine_summary *s)
+{
+	struct buf out = {0};
+	begin(p, &out, "subrun_ended", within);
+	add_nesting(&out, within, progress_name(p, within->outer, within->holder));
+	add_end(p, &out, s);
+	if (!p->is_plan)
+		add_counts(&out, s);
 	end(p, &out, false);
 }
 
@@ -292,25 +359,19 @@ static void run_ended(struct progress *p, const struct engine_summary *s)
 {
 	struct buf out = {0};
 	begin(p, &out, "run_ended", NULL);
-	add_number(&out, "attempt", s->attempt);
-	add_text(&out, "state", p->is_plan ? STR("planned") : str_of(run_state_name(s->state)));
-	add_number(&out, "ms", (int64_t)s->ms);
+	add_end(p, &out, s);
 	if (p->is_plan) {
 		add_number(&out, "would_run", (int64_t)p->planned);
 		end(p, &out, false);
 		return;
 	}
-	add_number(&out, "ran", s->ran);
-	add_number(&out, "reused", s->reused);
-	add_number(&out, "failed", s->failed);
-	add_number(&out, "skipped", s->skipped);
-	add_number(&out, "cancelled", s->cancelled);
+	add_counts(&out, s);
 	buf_add_z(&out, ",\"reused_from\":[");
 	for (size_t i = 0; i < p->origins.len; i++)
 		buf_printf(&out, "%s%lld", i ? "," : "", (long long)p->origins.ptr[i]);
 	buf_add_char(&out, ']');
-	if (p->first_failed)
-		add_text(&out, "first_failed", p->first_failed->id);
+	if (p->first_failed.len)
+		add_text(&out, "first_failed", p->first_failed);
 	if (s->signal)
 		add_number(&out, "signal", s->signal);
 	if (s->state != RUN_COMPLETED)
@@ -319,5 +380,9 @@ static void run_ended(struct progress *p, const struct engine_summary *s)
 	end(p, &out, false);
 }
 
-const struct progress_view progress_json = {
-	.run_started = run_started, .node = on_node, .failed = on_failed, .run_ended = run_ended};
+const struct progress_view progress_json = {.run_started = run_started,
+	.node = on_node,
+	.failed = on_failed,
+	.subrun_started = subrun_started,
+	.subrun_ended = subrun_ended,
+	.run_ended = run_ended};

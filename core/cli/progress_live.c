@@ -124,7 +124,7 @@ static void add_node(struct row *row, const struct active *a, uint64_t now)
 		add_elapsed(&time, now - a->since_ms);
 	}
 	buf_add_visible(&why, a->again_ms ? STR("waits for its next try") : a->seen->sentence);
-	str id = a->seen->node->id;
+	str id = a->seen->name;
 	row_add(row, a->again_ms ? COLOR_YELLOW : COLOR_BLUE, STR("  > "));
 	if (utf8_width(id) > id_width) {
 		row_add(row, COLOR_BOLD, str_slice(id, 0, cut(id, id_width - 1)));
@@ -343,7 +343,7 @@ static bool forget(struct live *live, const struct seen *seen)
 static void on_node(struct progress *p, const struct node_event *e)
 {
 	struct live *live = p->live;
-	struct seen *seen = progress_seen(p, e->node);
+	struct seen *seen = progress_seen(p, e);
 	uint64_t now = p->world->mono_ms(p->world->ctx);
 	switch (e->kind) {
 	case EVENT_STARTED:

@@ -70,12 +70,12 @@ static void tell_dropped(struct progress *p)
 	buf_finish(&out);
 }
 
-static void output_line(struct progress *p, const struct node *node, str bytes)
+static void output_line(struct progress *p, str name, str bytes)
 {
 	struct buf out = {0};
 	bytes.len -= bytes.len && bytes.ptr[bytes.len - 1] == '\r';
-	buf_printf(&out, "%s%.*s", talk_color(p->cli, false, COLOR_DIM), STR_ARG(node->id));
-	for (size_t i = node->id.len; i < p->id_width; i++)
+	buf_printf(&out, "%s%.*s", talk_color(p->cli, false, COLOR_DIM), STR_ARG(name));
+	for (size_t i = name.len; i < p->id_width; i++)
 		buf_add_char(&out, ' ');
 	buf_printf(&out, " |%s ", talk_color(p->cli, false, COLOR_NONE));
 	buf_add_visible(&out, bytes);
@@ -99,7 +99,8 @@ static size_t piece_of(str text)
 
 static void on_output(struct progress *p, const struct node_event *e)
 {
-	struct buf *held = &progress_seen(p, e->node)->printed[e->stream == WORLD_STDERR];
+	struct seen *seen = progress_seen(p, e);
+	struct buf *held = &seen->printed[e->stream == WORLD_STDERR];
 	str text = e->bytes;
 	if (held->len) {
 		buf_add(held, text);
@@ -112,7 +113,7 @@ static void on_output(struct progress *p, const struct node_event *e)
 			break;
 		if (!is_whole)
 			end = piece_of(text);
-		output_line(p, e->node, str_slice(text, 0, end));
+		output_line(p, seen->name, str_slice(text, 0, end));
 		text = str_slice(text, end + is_whole, text.len);
 	}
 	struct buf rest = {0};
@@ -121,12 +122,12 @@ static void on_output(struct progress *p, const struct node_event *e)
 	*held = rest;
 }
 
-static void end_output(struct progress *p, const struct node *node)
+static void end_output(struct progress *p, struct seen *seen)
 {
 	for (int i = 0; i < 2; i++) {
-		struct buf *held = &progress_seen(p, node)->printed[i];
+		struct buf *held = &seen->printed[i];
 		if (held->len)
-			output_line(p, node, buf_str(held));
+			output_line(p, seen->name, buf_str(held));
 		buf_finish(held);
 	}
 }
@@ -142,26 +143,26 @@ static const char *word_of_completed(const struct node *node)
 static void on_ended(struct progress *p, const struct node_event *e)
 {
 	struct buf time = {0};
-	str why = progress_seen(p, e->node)->sentence;
+	const struct seen *seen = progress_seen(p, e);
+	str name = seen->name;
+	str why = seen->sentence;
 	if (e->tries)
 		clock_add_duration(&time, e->ms);
 	switch (e->state) {
-	case NODE_REUSED: line(p, "reuse", COLOR_GREEN, e->node->id, e->sentence, ""); break;
+	case NODE_REUSED: line(p, "reuse", COLOR_GREEN, name, e->sentence, ""); break;
 	case NODE_COMPLETED:
-		line(p, word_of_completed(e->node), COLOR_BLUE, e->node->id,
+		line(p, word_of_completed(e->node), COLOR_BLUE, name,
 			why.len && e->tries ? why : e->sentence, buf_cstr(&time));
 		break;
-	case NODE_PAUSED: line(p, "wait", COLOR_YELLOW, e->node->id, e->sentence, ""); break;
-	case NODE_FAILED:
-		line(p, "fail", COLOR_RED, e->node->id, e->sentence, buf_cstr(&time));
-		break;
+	case NODE_PAUSED: line(p, "wait", COLOR_YELLOW, name, e->sentence, ""); break;
+	case NODE_FAILED: line(p, "fail", COLOR_RED, name, e->sentence, buf_cstr(&time)); break;
 	case NODE_CANCELLED:
-		line(p, "stop", COLOR_YELLOW, e->node->id,
+		line(p, "stop", COLOR_YELLOW, name,
 			e->tries || str_is(e->sentence, "stopped") ? STR("stopped")
 								   : STR("not started"),
 			buf_cstr(&time));
 		break;
-	default: line(p, "skip", COLOR_DIM, e->node->id, e->sentence, "");
+	default: line(p, "skip", COLOR_DIM, name, e->sentence, "");
 	}
 	buf_finish(&time);
 }
@@ -170,37 +171,38 @@ void plain_node(struct progress *p, const struct node_event *e)
 {
 	bool is_failure = e->kind == EVENT_ENDED && e->state == NODE_FAILED;
 	struct buf text = {0};
+	struct seen *seen = progress_seen(p, e);
+	str name = seen->name;
 	if (e->kind == EVENT_OUTPUT)
 		on_output(p, e);
 	if (e->kind == EVENT_ENDED || e->kind == EVENT_RETRY)
-		end_output(p, e->node);
+		end_output(p, seen);
 	if (p->cli->is_quiet && !is_failure)
 		return;
 	switch (e->kind) {
 	case EVENT_DECIDED:
 		if (p->is_plan && e->state != NODE_REUSED)
 			line(p, e->is_uncertain ? "maybe" : "run",
-				e->is_uncertain ? COLOR_DIM : COLOR_BLUE, e->node->id, e->sentence,
-				"");
+				e->is_uncertain ? COLOR_DIM : COLOR_BLUE, name, e->sentence, "");
 		break;
 	case EVENT_ENDED: on_ended(p, e); break;
 	case EVENT_RETRY:
 		buf_printf(&text, "try %lld failed (%.*s), again in ", (long long)e->tries,
 			STR_ARG(e->sentence));
 		clock_add_duration(&text, e->ms);
-		line(p, "retry", COLOR_YELLOW, e->node->id, buf_str(&text), "");
+		line(p, "retry", COLOR_YELLOW, name, buf_str(&text), "");
 		break;
-	case EVENT_NOTE: line(p, "note", COLOR_YELLOW, e->node->id, e->sentence, ""); break;
+	case EVENT_NOTE: line(p, "note", COLOR_YELLOW, name, e->sentence, ""); break;
 	case EVENT_OUTPUT:
 	case EVENT_STARTED: break;
 	}
 	buf_finish(&text);
 }
 
-void plain_failed(struct progress *p, const struct node *node)
+void plain_failed(struct progress *p, const struct failed_node *f)
 {
 	struct buf out = {0};
-	blame_write(&out, p->store, p->workflow, p->run, node, p->cli->has_color_out);
+	blame_write(&out, p->store, f->workflow, f->run, f->node, p->cli->has_color_out);
 	p->write(p, buf_str(&out), false);
 	buf_finish(&out);
 }
@@ -258,10 +260,9 @@ static void add_summary(struct progress *p, const struct engine_summary *s, stru
 	buf_printf(out, "run %lld %s%s%s: ", (long long)s->run, talk_color(p->cli, false, color),
 		run_state_name(s->state), talk_color(p->cli, false, COLOR_NONE));
 	add_counts(p, s, out);
-	if (p->first_failed)
+	if (p->first_failed.len)
 		buf_printf(out, "failed first: %.*s; all that it printed: pawl logs %lld/%.*s\n",
-			STR_ARG(p->first_failed->id), (long long)s->run,
-			STR_ARG(p->first_failed->id));
+			STR_ARG(p->first_failed), (long long)s->run, STR_ARG(p->first_failed));
 	if (s->state == RUN_PAUSED)
 		buf_printf(out, "answer with: pawl approve %lld, or pawl reject %lld\n",
 			(long long)s->run, (long long)s->run);
@@ -274,7 +275,8 @@ void plain_run_ended(struct progress *p, const struct engine_summary *s)
 	struct buf out = {0};
 	tell_dropped(p);
 	if (p->is_plan && !p->cli->is_quiet)
-		buf_printf(&out, "%zu of %u would run\n", p->planned, p->workflow->node_count);
+		buf_printf(&out, "%zu of %u would run\n", p->planned,
+			p->workflow->node_count + p->extra);
 	else if (!p->is_plan && !p->cli->is_quiet)
 		add_summary(p, s, &out);
 	p->write(p, buf_str(&out), false);

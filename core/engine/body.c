@@ -36,11 +36,7 @@ static void keep(struct attempt *attempt, int32_t stream, str bytes)
 		return;
 	}
 	if (engine->options->verbose)
-		engine->events->node(engine->events->arg, &(struct node_event){.kind = EVENT_OUTPUT,
-								  .node = attempt->unit->node,
-								  .stream = stream,
-								  .bytes = bytes,
-								  .sentence = STR("")});
+		tell_output(attempt, stream, bytes);
 }
 
 static void on_output(void *arg, int32_t stream, str bytes)

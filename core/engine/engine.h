@@ -10,6 +10,18 @@
 #include "store/runs.h"
 #include "sys/world.h"
 
+/* A run within the run that was asked for, of a `workflow` node. */
+struct nesting {
+	const struct nesting
+		*outer; /* where the run around it is one too; NULL: that was asked for */
+	int64_t outer_run;
+	const struct node
+		*holder; /* the `workflow` node, or the item of one, in the run around it */
+	int64_t run;     /* 0 in a plan of what never ran */
+	int64_t attempt;
+	const struct workflow *workflow;
+};
+
 enum reuse_mode {
 	REUSE_AUTO,
 	REUSE_OFF,  /* --reuse=off, --no-resume */
@@ -41,6 +53,7 @@ struct engine_options {
 	int64_t parent; /* the run that this one is a part of; 0: none */
 	str parent_node;
 	unsigned depth;               /* how many runs it is in */
+	const struct nesting *within; /* NULL: it is the run that was asked for */
 	struct engine_verify *verify; /* with `resume`: only look again at one node; NULL: no */
 };
 
@@ -56,6 +69,9 @@ enum node_event_kind {
 struct node_event {
 	enum node_event_kind kind;
 	const struct node *node;
+	const struct nesting *within; /* of a run within the run, or NULL */
+	const struct node *parent;    /* an item's fan_out, a member's loop_group, or NULL */
+	uint64_t iteration;           /* of the loop_group, from 1; else 0 */
 	enum node_state state;
 	const char *reason; /* code */
 	str sentence;
@@ -87,6 +103,12 @@ struct engine_events {
 	/* A node failed for good: its row is readable, its report can be made (blame.h). */
 	void (*failed)(void *arg, int64_t run, const struct node *node);
 	void (*run_ended)(void *arg, const struct engine_summary *summary);
+	/* Of runs within the run, whose nodes are told of by `node`; any may be NULL.  What `within` points to lives until
+	 * subrun_ended has returned. */
+	void (*subrun_started)(void *arg, const struct nesting *within);
+	void (*subrun_failed)(void *arg, const struct nesting *within, const struct node *node);
+	void (*subrun_ended)(
+		void *arg, const struct nesting *within, const struct engine_summary *summary);
 };
 
 /* Runs to the end.  False with *err where it could not even begin.  The summary says how it ended. */

@@ -250,6 +250,7 @@ void record_node(struct attempt *attempt, enum node_state state, const struct ho
 	const struct err *err);
 bool record_result(struct attempt *attempt, bool provable, str unproven, int64_t *id);
 void tell(struct attempt *attempt, enum node_event_kind kind, str sentence);
+void tell_output(struct attempt *attempt, int32_t stream, str bytes);
 void tell_retry(struct attempt *attempt, str sentence, uint64_t delay_ms);
 
 /* nodekey.c: the transcript of a node.  False: `words` say why it is incomplete or not cacheable. */

@@ -32,9 +32,32 @@ static void journal(struct attempt *attempt, const struct node_event *event)
 	buf_finish(&json);
 }
 
+/* Where in the run, and in the runs in it, the node is. */
+static void send(const struct attempt *attempt, struct node_event *event)
+{
+	const struct engine *engine = attempt->engine;
+	const struct unit *unit = attempt->unit;
+	uint32_t holder = unit->node->scope->holder;
+	event->node = unit->node;
+	event->within = engine->options->within;
+	event->iteration = unit->iteration;
+	if (unit->parent)
+		event->parent = unit->parent->node;
+	else if (holder != NO_NODE)
+		event->parent = &engine->workflow->nodes[holder];
+	engine->events->node(engine->events->arg, event);
+}
+
+void tell_output(struct attempt *attempt, int32_t stream, str bytes)
+{
+	send(attempt, &(struct node_event){.kind = EVENT_OUTPUT,
+			      .stream = stream,
+			      .bytes = bytes,
+			      .sentence = STR("")});
+}
+
 void tell_retry(struct attempt *attempt, str sentence, uint64_t delay_ms)
 {
-	struct engine *engine = attempt->engine;
 	struct node_event event = {.kind = EVENT_RETRY,
 		.node = attempt->unit->node,
 		.state = NODE_READY,
@@ -44,12 +67,11 @@ void tell_retry(struct attempt *attempt, str sentence, uint64_t delay_ms)
 		.tries = attempt->tries,
 		.ms = delay_ms};
 	journal(attempt, &event);
-	engine->events->node(engine->events->arg, &event);
+	send(attempt, &event);
 }
 
 void tell(struct attempt *attempt, enum node_event_kind kind, str sentence)
 {
-	struct engine *engine = attempt->engine;
 	const struct unit *unit = attempt->unit;
 	struct node_event event = {.kind = kind,
 		.node = unit->node,
@@ -65,7 +87,7 @@ void tell(struct attempt *attempt, enum node_event_kind kind, str sentence)
 	if (kind == EVENT_DECIDED)
 		event.state = attempt->decision.action == ACTION_REUSE ? NODE_REUSED : NODE_READY;
 	journal(attempt, &event);
-	engine->events->node(engine->events->arg, &event);
+	send(attempt, &event);
 }
 
 static void add_hex_member(struct buf *json, const char *name, const struct digest *digest)

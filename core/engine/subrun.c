@@ -12,37 +12,68 @@ struct subrun {
 	struct workflow *workflow;
 	struct engine_options options;
 	struct engine_events events;
+	struct nesting within;
 	struct world_timer *done;
 	struct world_timer *limit; /* of `timeout` */
 	bool is_late;
 	str cause; /* the first failure in it */
-	int64_t child_id;
 };
 
 static void on_child_node(void *arg, const struct node_event *event)
 {
 	struct subrun *sub = arg;
 	struct engine *engine = sub->attempt->engine;
-	if (event->kind != EVENT_ENDED ||
-		(event->state != NODE_FAILED && event->state != NODE_PAUSED))
-		return;
-	bool has_failed = event->state == NODE_FAILED;
-	if (has_failed && !sub->cause.len)
+	bool has_failed = event->kind == EVENT_ENDED && event->state == NODE_FAILED;
+	if (has_failed && event->within == &sub->within && !sub->cause.len)
 		sub->cause = str_of(arena_printf(&engine->arena, ": %.*s: %.*s",
 			STR_ARG(event->node->id), STR_ARG(event->sentence)));
-	const char *how = has_failed ? "failed" : "waits";
-	tell(sub->attempt, EVENT_NOTE,
-		str_of(arena_printf(&engine->arena, "%.*s %s: %.*s (pawl show %lld)",
-			STR_ARG(event->node->id), how, STR_ARG(event->sentence),
-			(long long)sub->child_id)));
+	engine->events->node(engine->events->arg, event);
+}
+
+/* What is told of runs within the child goes on outwards as it is. */
+static void tell_started(void *arg, const struct nesting *within)
+{
+	const struct engine_events *outer = ((struct subrun *)arg)->attempt->engine->events;
+	if (outer->subrun_started)
+		outer->subrun_started(outer->arg, within);
+}
+
+static void tell_failed(void *arg, const struct nesting *within, const struct node *node)
+{
+	const struct engine_events *outer = ((struct subrun *)arg)->attempt->engine->events;
+	if (outer->subrun_failed)
+		outer->subrun_failed(outer->arg, within, node);
+}
+
+static void tell_ended(
+	void *arg, const struct nesting *within, const struct engine_summary *summary)
+{
+	const struct engine_events *outer = ((struct subrun *)arg)->attempt->engine->events;
+	if (outer->subrun_ended)
+		outer->subrun_ended(outer->arg, within, summary);
+}
+
+static void on_child_failed(void *arg, int64_t run, const struct node *node)
+{
+	struct subrun *sub = arg;
+	(void)run;
+	tell_failed(sub, &sub->within, node);
+}
+
+static void on_child_ended_for_good(void *arg, const struct engine_summary *summary)
+{
+	struct subrun *sub = arg;
+	tell_ended(sub, &sub->within, summary);
 }
 
 static void on_child_started(
 	void *arg, int64_t run, int64_t attempt, const struct workflow *workflow)
 {
 	struct subrun *sub = arg;
-	(void)attempt, (void)workflow;
-	sub->child_id = run;
+	sub->within.run = run;
+	sub->within.attempt = attempt;
+	sub->within.workflow = workflow;
+	tell_started(sub, &sub->within);
 }
 
 static bool find_child(
@@ -283,6 +314,9 @@ static bool prepare(struct subrun *sub, struct err *err)
 	sub->options.forced = NULL;
 	sub->options.selected = NULL;
 	sub->options.depth = outer->depth + 1;
+	sub->within = (struct nesting){
+		.outer = outer->within, .outer_run = engine->row.id, .holder = attempt->unit->node};
+	sub->options.within = &sub->within;
 	sub->options.parent = engine->row.id;
 	sub->options.parent_node = attempt->unit->node->id;
 	sub->options.resume = 0;
@@ -312,8 +346,14 @@ void subrun_begin(struct attempt *attempt)
 	struct err err = {0};
 	sub->attempt = attempt;
 	sub->cause = STR("");
-	sub->events = (struct engine_events){
-		.arg = sub, .run_started = on_child_started, .node = on_child_node};
+	sub->events = (struct engine_events){.arg = sub,
+		.run_started = on_child_started,
+		.node = on_child_node,
+		.failed = on_child_failed,
+		.run_ended = on_child_ended_for_good,
+		.subrun_started = tell_started,
+		.subrun_failed = tell_failed,
+		.subrun_ended = tell_ended};
 	attempt->unit->state = NODE_RUNNING;
 	attempt->unit->subrun = sub;
 	if (!engine->options->plan)

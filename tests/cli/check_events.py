@@ -51,7 +51,28 @@ def no_twins(pairs):
     return dict(pairs)
 
 
+def check_nesting(events):
+    """Runs within the run: each begins and ends once, and what is told of it is told in between."""
+    going = {}
+    for e in events:
+        if e["event"] == "subrun_started":
+            assert e["path"] not in going, f"{e['path']} begins twice"
+            going[e["path"]] = e
+        elif "path" in e:
+            above, _, own = e["path"].rpartition("/")
+            start = going.get(e["path"] if e["event"] == "subrun_ended" else above)
+            assert start, f"{e['event']} of {e['path']} outside of its run"
+            for name in ("run", "parent_run", "parent_node"):
+                assert e[name] == start[name], f"{name} of {e['event']} is not its run's"
+            assert "node" not in e or e["node"] == own, f"{e['node']} is not the end of {e['path']}"
+            if e["event"] == "subrun_ended":
+                del going[e["path"]]
+    assert not going, f"{list(going)} did not end"
+
+
 def check_order(events):
+    check_nesting(events)
+    events = [e for e in events if "path" not in e]
     names = [e["event"] for e in events]
     if "run_started" in names:
         assert names.count("run_started") == 1 and names[0] == "run_started", "run_started is not the first"

@@ -183,6 +183,80 @@ chain() {
 	equal "$(member next run_ended <<<"$output")" '"pawl approve 1"'
 }
 
+@test "the events of a run within a run have its number and the way to it" {
+	workflow inner <<-'YAML'
+		name: inner
+		description: two nodes, the second of which fails while there is no file named good
+		inputs: {word: {type: string, required: true}}
+		nodes:
+		  - id: build
+		    bash: echo "building "$INPUTS.word; echo "err" >&2
+		  - id: test
+		    depends_on: [build]
+		    bash: test -e good || { echo "no good" >&2; exit 4; }
+	YAML
+	workflow middle <<-'YAML'
+		name: middle
+		description: a run for each of two words
+		nodes:
+		  - id: each
+		    fan_out: {items: [a, b], as: word}
+		    workflow: inner
+	YAML
+	workflow outer <<-'YAML'
+		name: outer
+		description: three deep
+		nodes:
+		  - id: build
+		    bash: echo outer
+		  - id: deploy
+		    depends_on: [build]
+		    workflow: middle
+	YAML
+	pawl run outer --json -v >events.json && return 1
+	check <events.json >counts
+	grep -q "subrun_started 3" counts
+	grep -q "subrun_ended 3" counts
+	grep -q "node_failed 6" counts # two tests, two items, each, deploy
+	[[ $(member path node_failed <events.json) == '"deploy/each['????????']/test"' ]]
+	equal "$(member first_failed run_ended <events.json)" "$(member path node_failed <events.json)"
+	python3 - <<-'PY'
+		import json
+		events = [json.loads(line) for line in open("events.json")]
+		starts = {e["path"]: e for e in events if e["event"] == "subrun_started"}
+		assert sorted(starts) == ["deploy", "deploy/each[ac8d8342]", "deploy/each[c100f95c]"], starts
+		assert starts["deploy"]["parent_run"] == events[0]["run"] and starts["deploy"]["parent_node"] == "deploy"
+		item = starts["deploy/each[c100f95c]"]
+		assert item["parent_run"] == starts["deploy"]["run"] and item["parent_node"] == "each[c100f95c]", item
+		texts = [e for e in events if e["event"] == "node_output" and e["run"] == item["run"]]
+		assert [(e["node"], e["stream"], e["text"]) for e in texts][:1] == [("build", "stdout", "building b\n")], texts
+		ends = [e for e in events if e["event"] == "node_ended" and e["node"].startswith("each[")]
+		assert len(ends) == 2 and all(e["parent"] == "each" and e["path"].startswith("deploy/each[") for e in ends), ends
+	PY
+	touch good
+	ok pawl resume --json
+	check <<<"$output"
+	ok pawl plan outer --json
+	check <<<"$output"
+	workflow loop <<-'YAML'
+		name: loop
+		description: until three
+		nodes:
+		  - id: tries
+		    loop_group:
+		      until: "3"
+		      max_iterations: 5
+		      nodes:
+		        - id: count
+		          bash: echo x >>seen; wc -l <seen
+		          cache: false
+	YAML
+	pawl run loop --json >events.json
+	check <events.json
+	equal "$(grep '"event":"node_ended"' events.json | grep -o '"parent":"tries","iteration":[0-9]*' | tail -1)" \
+		'"parent":"tries","iteration":3'
+}
+
 @test "errors are events too, and stderr is for people" {
 	pawl run nothing --json >events.json 2>said && return 1
 	check <events.json
