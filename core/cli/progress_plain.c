@@ -157,9 +157,7 @@ static void on_ended(struct progress *p, const struct node_event *e)
 	case NODE_PAUSED: line(p, "wait", COLOR_YELLOW, name, e->sentence, ""); break;
 	case NODE_FAILED: line(p, "fail", COLOR_RED, name, e->sentence, buf_cstr(&time)); break;
 	case NODE_CANCELLED:
-		line(p, "stop", COLOR_YELLOW, name,
-			e->tries || str_is(e->sentence, "stopped") ? STR("stopped")
-								   : STR("not started"),
+		line(p, "stop", COLOR_YELLOW, name, e->tries ? STR("stopped") : e->sentence,
 			buf_cstr(&time));
 		break;
 	default: line(p, "skip", COLOR_DIM, name, e->sentence, "");

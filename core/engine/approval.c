@@ -33,6 +33,20 @@ bool approval_answer(struct store *store, int64_t run, str node, str json, struc
 	return ok;
 }
 
+bool approval_is_answered(struct store *store, int64_t run, str node, int64_t asked_ms)
+{
+	struct arena arena = {0};
+	str json = STR("");
+	uint64_t at_ms = 0;
+	for (uint64_t i = 1; find(store, &arena, key_of(&arena, run, node, i), &json); i++) {
+		const struct value *at = value_get(json_parse(&arena, json, NULL), STR("at_ms"));
+		if (at && at->kind == VALUE_NUMBER)
+			str_to_u64(at->as.text, &at_ms);
+	}
+	arena_finish(&arena);
+	return at_ms > (uint64_t)asked_ms;
+}
+
 static str text_of(const struct value *map, const char *name)
 {
 	const struct value *value = value_get(map, str_of(name));

@@ -19,10 +19,14 @@ void control_fail(struct attempt *attempt, struct err *err);
 /* approval.c: records an answer for the first question of the node that has none, as JSON {"decision":…,"text":…,"by":…,"at_ms":…}. */
 void approval_begin(struct attempt *attempt);
 bool approval_answer(struct store *store, int64_t run, str node, str json, struct err *err);
+/* Whether what it asked then has its answer, and only the run has not gone on yet. */
+bool approval_is_answered(struct store *store, int64_t run, str node, int64_t asked_ms);
 
 /* fan_out.c */
 struct fan;
 void fan_begin(struct attempt *attempt);
+/* A slot waits for an answer: another item gets its place. */
+void fan_slot_paused(struct unit *slot);
 /* Calls stop() for every slot that has begun. */
 void fan_stop(struct fan *fan, int32_t reason,
 	void (*stop)(struct engine *engine, struct unit *unit, int32_t reason));

@@ -50,7 +50,9 @@ struct engine_options {
 	struct workflow *(*load)(void *ctx, str name, struct err *err);
 	void (*release)(void *ctx, struct workflow *workflow);
 	void *load_ctx;
-	int64_t parent; /* the run that this one is a part of; 0: none */
+	struct engine
+		*outer; /* the run that this one is a part of, and its number; NULL, 0: none */
+	int64_t parent;
 	str parent_node;
 	unsigned depth;               /* how many runs it is in */
 	const struct nesting *within; /* NULL: it is the run that was asked for */

@@ -9,12 +9,13 @@ struct fan {
 	struct attempt *attempt; /* of the node itself, while its slots run */
 	struct unit *slots;
 	size_t count;
-	size_t next; /* the first that has not begun */
-	size_t ended;
-	uint32_t active;
+	size_t next;     /* the first that has not begun */
+	uint32_t active; /* slots that take a place of max_parallel */
+	uint32_t paused; /* slots that wait for an answer: they take none */
 	uint32_t reused;
 	uint32_t failed;
 	bool is_cut;                /* a slot failed under all_success: no more are begun */
+	bool is_giving_up;          /* and nobody needs to be asked any more */
 	const struct value *fields; /* the node's without `fan_out` */
 };
 
@@ -161,7 +162,7 @@ static void join(struct fan *fan)
 	struct buf sentence = {0};
 	struct err err = {0};
 	attempt->unit->fan = NULL;
-	if (fan->failed && attempt->unit->node->fan_out->join == JOIN_ALL_SUCCESS) {
+	if (fan->is_cut) {
 		err_set(&err, "E-FAN-OUT-FAILED", "%u of %zu items failed", fan->failed,
 			fan->count);
 		err_help(&err,
@@ -187,6 +188,17 @@ static void join(struct fan *fan)
 	buf_finish(&sentence);
 }
 
+/* It has failed, whatever the answers would be. */
+static void give_up_paused(struct fan *fan)
+{
+	fan->is_giving_up = true;
+	for (size_t i = 0; i < fan->count; i++) {
+		if (fan->slots[i].state == NODE_PAUSED)
+			node_cancel(
+				fan->attempt->engine, &fan->slots[i], PAWL_CANCEL_SIBLING_FAILED);
+	}
+}
+
 static void begin_more(struct fan *fan)
 {
 	struct engine *engine = fan->attempt->engine;
@@ -198,22 +210,36 @@ static void begin_more(struct fan *fan)
 	}
 	if (fan->is_cut || engine->is_stopping)
 		fan->next = fan->count;
-	if (!fan->active && fan->next == fan->count)
+	if (fan->is_cut && !fan->active && fan->paused)
+		give_up_paused(fan);
+	if (!fan->active && !fan->paused && fan->next == fan->count)
 		join(fan);
+}
+
+void fan_slot_paused(struct unit *slot)
+{
+	struct fan *fan = slot->parent->fan;
+	fan->active--;
+	fan->paused++;
+	begin_more(fan);
 }
 
 static void slot_ended(struct engine *engine, struct unit *slot)
 {
 	struct fan *fan = slot->parent->fan;
 	bool is_bad = slot->state == NODE_FAILED || slot->state == NODE_CANCELLED;
-	fan->active--;
-	fan->ended++;
+	if (slot->was_paused)
+		fan->paused--;
+	else
+		fan->active--;
 	fan->reused += slot->state == NODE_REUSED;
-	fan->failed += is_bad;
+	fan->failed += slot->state == NODE_FAILED;
 	slot->parent->is_uncertain = slot->parent->is_uncertain || slot->is_uncertain;
 	if (is_bad && slot->parent->node->fan_out->join == JOIN_ALL_SUCCESS)
 		fan->is_cut = true;
-	if (engine->is_stopping && !fan->active) {
+	if (fan->is_giving_up)
+		return;
+	if (engine->is_stopping && !fan->active && !fan->paused) {
 		struct attempt *attempt = fan->attempt;
 		struct unit *parent = slot->parent;
 		parent->fan = NULL;
@@ -255,6 +281,8 @@ void fan_begin(struct attempt *attempt)
 void fan_stop(struct fan *fan, int32_t reason,
 	void (*stop)(struct engine *engine, struct unit *unit, int32_t reason))
 {
+	struct engine *engine = fan->attempt->engine;
+	/* With the last of them the fan ends, and its attempt is gone. */
 	for (size_t i = 0; i < fan->next; i++)
-		stop(fan->attempt->engine, &fan->slots[i], reason);
+		stop(engine, &fan->slots[i], reason);
 }

@@ -84,7 +84,7 @@ static void on_retry(void *arg)
 	struct attempt *attempt = arg;
 	struct engine *engine = attempt->engine;
 	attempt->timer = NULL;
-	*vec_push(&engine->waiting) = attempt->unit;
+	*vec_push(&engine->slots->waiting) = attempt->unit;
 	engine_pump(engine);
 }
 
@@ -109,7 +109,7 @@ static bool try_again(
 		return false;
 	uint64_t delay = retry_delay(retry, attempt->tries);
 	tell_retry(attempt, str_of(err->message), delay);
-	engine_release_slot(engine, attempt->unit);
+	slots_release(engine, attempt->unit);
 	attempt->cancel_reason = 0;
 	attempt->unit->state = NODE_READY;
 	host_node_destroy(attempt->host);
@@ -139,7 +139,7 @@ static void end_unit(struct attempt *attempt, enum node_state state,
 			engine_fail_store(engine);
 		engine->events->failed(engine->events->arg, engine->row.id, unit->node);
 	}
-	engine_release_slot(engine, unit);
+	slots_release(engine, unit);
 	engine_unit_ended(engine, unit, state);
 }
 

@@ -7,6 +7,7 @@
 #include "engine/artifacts.h"
 #include "engine/engine.h"
 #include "engine/facts.h"
+#include "engine/slots.h"
 #include "store/cas.h"
 
 /* What a node of the run is known to have produced. */
@@ -44,6 +45,7 @@ struct unit {
 	void (*on_end)(struct engine *engine, struct unit *unit);
 	const struct value *item;
 	str item_name;
+	bool was_paused; /* it gave up its place in the fan_out */
 
 	/* Of a member of a loop_group. */
 	uint64_t iteration;
@@ -153,14 +155,12 @@ struct engine {
 	struct unit *units;
 	uint32_t ended;
 	uint32_t running;
-	uint32_t overlap; /* grows whenever a body starts: whether another one ran beside this */
-	uint32_t *pool_used;
+	uint32_t overlap;    /* grows whenever a body starts: whether another one ran beside this */
+	struct slots *slots; /* of the outermost run */
 	VEC(struct unit *) todo; /* ready to be decided, a queue taken from todo_head */
 	size_t todo_head;
-	VEC(struct unit *) waiting; /* decided to run, in order, waiting for a slot */
-	bool is_stopping;           /* nothing new starts */
+	bool is_stopping; /* nothing new starts */
 	int32_t stop_reason;
-	bool is_pumping;
 	uint32_t count[NODE_PAUSED + 1]; /* of ended nodes, by state */
 	uint32_t ran,
 		reused; /* bodies: items, iterations and runs in this one too, not what holds them */
@@ -199,7 +199,6 @@ void engine_stop(struct engine *engine, int32_t reason);
 void engine_flush_soon(struct engine *engine);
 /* $ARTIFACTS_DIR and $STATE_DIR, once; a run that only reuses needs none. */
 bool engine_make_directories(struct engine *engine, struct err *err);
-void engine_release_slot(struct engine *engine, const struct unit *unit);
 
 /* Creates a run and its record; NULL with *err.  engine_go starts it; on_ended, or NULL to quit the loop, says when it is over;
  * engine_end closes the record and fills the summary; engine_free gives everything back. */

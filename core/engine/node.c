@@ -323,7 +323,7 @@ static void go_on(struct attempt *attempt)
 	}
 	unit->state = NODE_READY;
 	tell(attempt, EVENT_DECIDED, attempt->decision.sentence);
-	*vec_push(&engine->waiting) = unit;
+	*vec_push(&engine->slots->waiting) = unit;
 }
 
 static void poll_claim(void *arg)
@@ -436,10 +436,19 @@ void node_cancel(struct engine *engine, struct unit *unit, int32_t reason)
 		host_cancel(attempt->running, reason);
 		return;
 	}
+	str how = STR("not started");
+	if (unit->state == NODE_PAUSED) {
+		how = STR("it waited for an answer");
+		attempt = attempt_create(engine, unit);
+		attempt->decision.sentence = how;
+		attempt->skip_reason = "control";
+		engine->paused--;
+		unit->was_paused = true;
+	}
 	if (attempt) {
 		unit->state = NODE_CANCELLED;
 		record_node(attempt, NODE_CANCELLED, NULL, NULL);
-		tell(attempt, EVENT_ENDED, STR("cancelled before it ran"));
+		tell(attempt, EVENT_ENDED, how);
 		attempt_destroy(attempt);
 	}
 	engine_unit_ended(engine, unit, NODE_CANCELLED);

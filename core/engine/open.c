@@ -214,7 +214,6 @@ static void prepare(struct engine *engine)
 {
 	const struct workflow *workflow = engine->workflow;
 	engine->units = arena_array(&engine->arena, struct unit, workflow->node_count);
-	engine->pool_used = arena_array(&engine->arena, uint32_t, workflow->pools.len + 1);
 	engine->memo = fact_memo_create(!engine->options->plan && !engine->options->verify);
 	engine->watch = artifact_watch_create();
 	for (uint32_t i = 0; i < workflow->node_count; i++) {
@@ -231,6 +230,7 @@ static void prepare(struct engine *engine)
 
 void engine_free(struct engine *engine)
 {
+	slots_remove(engine->slots, engine);
 	if (engine->options->verify)
 		verify_clean(engine);
 	for (uint32_t i = 0; engine->units && i < engine->workflow->node_count; i++) {
@@ -242,10 +242,11 @@ void engine_free(struct engine *engine)
 	rules_destroy(engine->rules);
 	mask_destroy(engine->mask);
 	vec_finish(&engine->todo);
-	vec_finish(&engine->waiting);
 	map_finish(&engine->passed);
 	map_finish(&engine->given);
 	err_finish(&engine->error);
+	if (!engine->options->outer)
+		slots_destroy(engine->slots);
 	arena_finish(&engine->arena);
 	free(engine);
 }
@@ -263,6 +264,8 @@ struct engine *engine_begin(const struct world *world, struct store *store, stru
 		.events = events,
 		.cancelled_because = STR(""),
 		.started_mono = world->mono_ms(world->ctx)};
+	engine->slots = options->outer ? options->outer->slots : slots_create(options->jobs);
+	slots_add(engine->slots, engine);
 	prepare(engine);
 	engine->rules = rules_load(engine, err);
 	bool has_rules = engine->rules || !err_is_set(err);

@@ -8,38 +8,6 @@
 /* While bodies run, commits are gathered for so long: a crash repeats at most the attempts of that time. */
 static const uint64_t flush_every_ms = 4;
 
-static struct pool *find_pool(const struct workflow *workflow, str name)
-{
-	for (size_t i = 0; i < workflow->pools.len; i++) {
-		if (str_eq(workflow->pools.ptr[i].name, name))
-			return &workflow->pools.ptr[i];
-	}
-	return NULL;
-}
-
-static bool has_slot(const struct engine *engine, const struct unit *unit)
-{
-	if (engine->running >= engine->options->jobs)
-		return false;
-	const struct pool *pool =
-		unit->node->pool.len ? find_pool(engine->workflow, unit->node->pool) : NULL;
-	return !pool || engine->pool_used[pool - engine->workflow->pools.ptr] < pool->size;
-}
-
-static void use_slot(struct engine *engine, const struct unit *unit, int change)
-{
-	const struct pool *pool =
-		unit->node->pool.len ? find_pool(engine->workflow, unit->node->pool) : NULL;
-	if (pool)
-		engine->pool_used[pool - engine->workflow->pools.ptr] += (uint32_t)change;
-}
-
-void engine_release_slot(struct engine *engine, const struct unit *unit)
-{
-	engine->running--;
-	use_slot(engine, unit, -1);
-}
-
 /* ---- committing ---- */
 
 static void flush(struct engine *engine)
@@ -195,6 +163,8 @@ static void leave_out(struct engine *engine, struct unit *unit)
 
 static void decide_ready(struct engine *engine)
 {
+	if (engine->todo.len)
+		fact_memo_forget(engine->memo);
 	while (engine->todo_head < engine->todo.len) {
 		struct unit *unit = engine->todo.ptr[engine->todo_head++];
 		if (engine->is_stopping)
@@ -226,58 +196,72 @@ static void prepare_bodies(struct engine *engine)
 	engine_fail_store(engine);
 }
 
-/* Those that wait for a slot, oldest first; one whose pool is full doesn't hold up the others. */
-static bool start_waiting(struct engine *engine)
+/* False: it waits on, for its pool is full. */
+static bool start_one(struct unit *unit)
 {
-	size_t kept = 0;
-	bool any = false;
-	size_t count = engine->waiting.len;
-	for (size_t i = 0; i < count; i++) {
-		struct unit *unit = engine->waiting.ptr[i];
-		if (engine->is_stopping) {
-			node_cancel(engine, unit, engine->stop_reason);
-			any = true;
-		} else if (engine->running < engine->options->jobs && has_slot(engine, unit)) {
-			prepare_bodies(engine);
-			any = true;
-			if (engine->is_stopping) {
-				node_cancel(engine, unit, engine->stop_reason);
-				continue;
-			}
-			engine->running++;
-			use_slot(engine, unit, 1);
-			node_start(engine, unit);
-		} else {
-			engine->waiting.ptr[kept++] = engine->waiting.ptr[i];
-		}
-		if (engine->running >= engine->options->jobs && !engine->is_stopping && kept) {
-			memmove(engine->waiting.ptr + kept, engine->waiting.ptr + i + 1,
-				(engine->waiting.len - i - 1) * sizeof(*engine->waiting.ptr));
-			kept += engine->waiting.len - i - 1;
-			break;
-		}
+	struct engine *engine = unit->attempt->engine;
+	if (!engine->is_stopping) {
+		if (!slots_has_place(engine, unit))
+			return false;
+		prepare_bodies(engine);
 	}
-	engine->waiting.len = kept;
+	if (engine->is_stopping) {
+		node_cancel(engine, unit, engine->stop_reason);
+		return true;
+	}
+	slots_take(engine, unit);
+	node_start(engine, unit);
+	return true;
+}
+
+static bool is_any_stopping(const struct slots *slots)
+{
+	for (size_t i = 0; i < slots->engines.len; i++) {
+		if (slots->engines.ptr[i]->is_stopping)
+			return true;
+	}
+	return false;
+}
+
+/* Those that wait for a place, oldest first; one whose pool is full doesn't hold up the others.  What waits in a run that
+ * stops is cancelled, even when there is no place. */
+static bool start_waiting(struct slots *slots)
+{
+	bool takes_all = is_any_stopping(slots);
+	size_t first = slots->head;
+	size_t kept = 0;
+	size_t count = slots->waiting.len;
+	size_t i = first;
+	for (; i < count && (takes_all || slots->used < slots->jobs); i++) {
+		struct unit *unit = slots->waiting.ptr[i];
+		if (!start_one(unit))
+			slots->waiting.ptr[first + kept++] = unit;
+	}
+	slots->head = i - kept;
+	if (kept)
+		memmove(slots->waiting.ptr + slots->head, slots->waiting.ptr + first,
+			kept * sizeof(*slots->waiting.ptr));
+	bool any = slots->head > first;
+	if (slots->head == slots->waiting.len)
+		slots->head = slots->waiting.len = 0;
 	return any;
 }
 
-void engine_pump(struct engine *engine)
+static bool has_todo(const struct slots *slots)
 {
-	if (engine->is_pumping || engine->is_ended)
-		return;
-	engine->is_pumping = true;
-	fact_memo_forget(engine->memo);
-	do
-		decide_ready(engine);
-	while (start_waiting(engine) || engine->todo_head < engine->todo.len);
-	engine->is_pumping = false;
-	/* An open batch keeps other runs from writing: whatever began one, it ends soon. */
-	if (store_is_dirty(engine->store))
-		engine_flush_soon(engine);
+	for (size_t i = 0; i < slots->engines.len; i++) {
+		if (slots->engines.ptr[i]->todo.len)
+			return true;
+	}
+	return false;
+}
+
+/* Over, or nothing but people can carry it on. */
+static void end_if_over(struct engine *engine)
+{
 	bool is_over = engine->ended == engine->workflow->top_count;
-	/* Nothing but people can carry it on. */
-	bool is_paused = engine->paused && !engine->active && !engine->waiting.len;
-	if (!is_over && !is_paused)
+	bool is_paused = engine->paused && !engine->active;
+	if (engine->is_ended || (!is_over && !is_paused))
 		return;
 	engine->is_ended = true;
 	engine->world->timer_stop(engine->world->ctx, engine->flush_timer);
@@ -286,6 +270,24 @@ void engine_pump(struct engine *engine)
 		engine->on_ended(engine->on_ended_arg);
 	else
 		engine->world->quit(engine->world->ctx);
+}
+
+void engine_pump(struct engine *engine)
+{
+	struct slots *slots = engine->slots;
+	if (slots->is_pumping || engine->is_ended)
+		return;
+	slots->is_pumping = true;
+	do {
+		for (size_t i = 0; i < slots->engines.len; i++)
+			decide_ready(slots->engines.ptr[i]);
+	} while (start_waiting(slots) || has_todo(slots));
+	slots->is_pumping = false;
+	/* An open batch keeps other runs from writing: whatever began one, it ends soon. */
+	if (store_is_dirty(engine->store))
+		engine_flush_soon(engine);
+	for (size_t i = 0; i < slots->engines.len; i++)
+		end_if_over(slots->engines.ptr[i]);
 }
 
 /* ---- beginning ---- */

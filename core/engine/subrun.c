@@ -222,6 +222,8 @@ static void pause(struct subrun *sub, int64_t run)
 	tell(attempt, EVENT_ENDED, attempt->decision.sentence);
 	attempt_destroy(attempt);
 	engine->paused++;
+	if (unit->parent)
+		fan_slot_paused(unit);
 }
 
 static void complete(struct subrun *sub, const struct engine_summary *summary)
@@ -317,6 +319,7 @@ static bool prepare(struct subrun *sub, struct err *err)
 	sub->within = (struct nesting){
 		.outer = outer->within, .outer_run = engine->row.id, .holder = attempt->unit->node};
 	sub->options.within = &sub->within;
+	sub->options.outer = engine;
 	sub->options.parent = engine->row.id;
 	sub->options.parent_node = attempt->unit->node->id;
 	sub->options.resume = 0;

@@ -77,9 +77,10 @@ def check_order(events):
     if "run_started" in names:
         assert names.count("run_started") == 1 and names[0] == "run_started", "run_started is not the first"
         assert names.count("run_ended") == 1 and names[-1] == "run_ended", "run_ended is not the last"
-    ended = Counter(e["node"] for e in events if e["event"] in ("node_ended", "node_paused"))
+    ended = Counter(e["node"] for e in events if e["event"] == "node_ended")
     # What is in a loop or an include has its name before its own; in a loop it ends once an iteration.
     assert all(n == 1 for node, n in ended.items() if "__" not in node), f"ended more than once: {ended}"
+    ended.update(e["node"] for e in events if e["event"] == "node_paused")
     if "run_started" in names and not events[0]["plan"] and events[-1].get("state") != "paused":
         listed = [node for node in ended if not node.endswith("]")]
         assert len(listed) == events[0]["nodes"], f"{len(listed)} of {events[0]['nodes']} nodes ended"

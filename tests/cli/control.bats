@@ -211,6 +211,86 @@ YAML
 	says 'ended after 3 iterations'
 }
 
+# Of three runs at a time one: a gate in each.
+gates() {
+	workflow asks <<'YAML'
+name: asks
+inputs: {who: {required: true}}
+returns: say
+nodes:
+  - id: ask
+    when: $INPUTS.who != 'bad'
+    approval: {message: 'Go $INPUTS.who?', capture_response: true}
+  - id: say
+    depends_on: [ask]
+    trigger_rule: all_done
+    bash: |
+      test "$INPUTS.who" != bad || test -e good
+      echo "$INPUTS.who" >>ran.log
+      echo "$INPUTS.who $ask.output"
+YAML
+	workflow gates <<YAML
+name: gates
+nodes:
+  - id: each
+    fan_out: {items: [a, b, $1, c], as: who, max_parallel: 1}
+    workflow: asks
+  - id: end
+    depends_on: [each]
+    bash: echo "\$each.output"
+YAML
+}
+
+@test "approval: a gate in a slot of a fan_out holds up no other slot; each is answered by itself" {
+	gates bad
+	touch good
+	exits 3 pawl run gates
+	equal "$(ran)" 'bad'
+	equal "$(states | grep -o '=[a-z]*' | tr '\n' ' ')" '=paused =paused =completed =paused =paused '
+	exits 2 pawl approve
+	says '3 nodes of run 1 wait'
+	says '2/ask'
+	says '3/ask'
+	says '5/ask'
+	exits 3 pawl approve 3 --comment second
+	equal "$(ran)" 'b'
+	ok pawl approve 5/ask --comment fourth --later
+	exits 2 pawl reject 5/ask
+	says 'E-APPROVAL-NONE'
+	exits 2 pawl approve 3
+	ok pawl approve 1 --comment first
+	equal "$(ran)" 'a c'
+	equal "$(pawl output 1/end)" '["a first","b second","bad ","c fourth"]'
+}
+
+@test "approval: what has failed already asks nobody; the resume asks again" {
+	gates bad
+	exits 1 pawl run gates
+	says '1 of 4 items failed'
+	equal "$(states | grep -o '=[a-z]*' | tr '\n' ' ')" '=failed =cancelled =cancelled =failed =skipped '
+	exits 2 pawl approve last
+	touch good
+	exits 3 pawl resume
+	says 'run 2 in it waits'
+	exits 3 pawl approve 2 --comment first
+	equal "$(ran)" 'a bad'
+}
+
+@test "approval: a run that ends meanwhile leaves no gate that waits" {
+	workflow ends <<'YAML'
+name: ends
+nodes:
+  - id: ask
+    approval: Go?
+  - id: halt
+    cancel: enough
+YAML
+	exits 1 pawl run ends --json
+	printf '%s\n' "$output" | python3 "$BATS_TEST_DIRNAME/check_events.py" "$BATS_TEST_DIRNAME/../../docs/events.schema.json"
+	equal "$(states)" 'halt=completed ask=cancelled'
+	exits 2 pawl approve last
+}
+
 # ---- cancel ----
 
 @test "cancel: ends the run with its reason, and stops what runs" {
