@@ -93,7 +93,8 @@ struct types *cli_types(struct cli *cli)
 		.project = cli_project(cli),
 		.trust_file = trust,
 		.crash_file = arena_printf(
-			&cli->arena, "%s/.pawl/state/crashed-plugins", cli_project(cli))};
+			&cli->arena, "%s/.pawl/state/crashed-plugins", cli_project(cli)),
+		.isolates = true};
 	cli->types = types_create(&options);
 	return cli->types;
 }

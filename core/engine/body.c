@@ -169,7 +169,7 @@ void node_start(struct engine *engine, struct unit *unit)
 		attempt->timer =
 			world->timer_start(world->ctx, unit->node->timeout_ms, on_timeout, attempt);
 	/* Code of a stranger runs in this process next, and may end it: what is done by now is done for good. */
-	if (unit->type->is_foreign && !unit->type->runs_apart)
+	if (unit->type->is_foreign && !plug_runs_apart(unit->type))
 		store_flush(engine->store, NULL);
 	attempt->running = host_start(attempt->host, events);
 }

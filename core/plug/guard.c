@@ -1,5 +1,6 @@
 /* guard: whose code is on the stack, and last words when it crashes.  A plugin is native code: nothing keeps it from
  * crashing the process.  What can be done is to say whose fault it was, and that the work is not lost. */
+#include "plug/host_copy.h"
 #include "plug/host_internal.h"
 
 #include <errno.h>
@@ -16,6 +17,8 @@ static _Thread_local struct guard_call *current;
 static _Thread_local uint64_t
 	entered; /* calls so far: one that takes long is told from many short ones */
 static char crash_file[4096];
+static int home = -1; /* of a copy: where its crash is told, instead of on standard error */
+static bool is_waited_for = true; /* somebody does nothing else until a call comes back */
 
 static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 #define CRASH_SIGNALS (sizeof(crash_signals) / sizeof(crash_signals[0]))
@@ -64,16 +67,12 @@ static size_t append(char *line, size_t at, size_t cap, const char *text)
 	return at;
 }
 
-/* In a signal handler: only what is safe there. */
-static void note_crash(const struct guard_call *call)
+void guard_note_crash(const char *note)
 {
 	char line[512];
-	size_t cap = sizeof(line) - 1;
-	if (!crash_file[0] || !call->version)
+	if (!crash_file[0] || !note)
 		return;
-	size_t at = append(line, 0, cap, call->plugin);
-	at = append(line, at, cap, " ");
-	at = append(line, at, cap, call->version);
+	size_t at = append(line, 0, sizeof(line) - 1, note);
 	line[at++] = '\n';
 	int fd = open(crash_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
@@ -81,6 +80,21 @@ static void note_crash(const struct guard_call *call)
 	ssize_t written = write(fd, line, at);
 	(void)written;
 	close(fd);
+}
+
+/* Home from a copy, as one frame: "WHAT FUNCTION()". */
+static void send_home(const struct guard_call *call, const char *what)
+{
+	char frame[256];
+	size_t end = append(frame, FRAME_HEAD, sizeof(frame) - 2, what + (*what == ' '));
+	end = append(frame, end, sizeof(frame) - 2, call->function);
+	frame[end++] = '(';
+	frame[end++] = ')';
+	uint32_t length = (uint32_t)(end - FRAME_HEAD);
+	frame[0] = FRAME_CRASH;
+	memcpy(frame + 1, &length, sizeof(length));
+	ssize_t written = write(home, frame, end);
+	(void)written;
 }
 
 /* "pawl: plugin ID WHAT FUNCTION() of node NODE; TAIL" */
@@ -105,6 +119,17 @@ static void say(const struct guard_call *call, const char *what, const char *tai
 
 static const char goes_on[] = "; what was done before is stored, `pawl resume` continues it";
 
+/* In a signal handler, as all that it calls: only what is safe there. */
+static void tell_crash(const char *what)
+{
+	if (home >= 0) {
+		send_home(current, what); /* who reads it notes it as well */
+		return;
+	}
+	say(current, what, goes_on);
+	guard_note_crash(current->note);
+}
+
 static void on_crash(int number, siginfo_t *info, void *context)
 {
 	(void)context;
@@ -114,10 +139,8 @@ static void on_crash(int number, siginfo_t *info, void *context)
 	size_t which = 0;
 	while (which + 1 < CRASH_SIGNALS && crash_signals[which] != number)
 		which++;
-	if (current) {
-		say(current, words[which], goes_on);
-		note_crash(current);
-	}
+	if (current)
+		tell_crash(words[which]);
 	sigaction(number, &previous[which], NULL);
 	/* A fault happens again when the handler returns, with its address intact; a signal that was sent does not. */
 	if (info->si_code <= 0)
@@ -129,8 +152,7 @@ static void on_exit_call(void)
 {
 	if (!current)
 		return;
-	say(current, " called exit() in ", goes_on);
-	note_crash(current);
+	tell_crash(" called exit() in ");
 	_exit(EXIT_BY_PLUGIN);
 }
 
@@ -159,7 +181,7 @@ static void on_tick(int number)
 	arm();
 	ticks = entered == watched ? ticks + 1 : 0;
 	watched = entered;
-	if (ticks == PATIENCE_S)
+	if (ticks == PATIENCE_S && is_waited_for)
 		say(current, " does not come back from ",
 			"; everything waits for it; interrupt it (Ctrl-C), and `pawl resume` continues");
 	if (ticks >= PATIENCE_S && sigpending(&pending) == 0) {
@@ -167,8 +189,7 @@ static void on_tick(int number)
 		           : sigismember(&pending, SIGTERM) ? SIGTERM
 		                                            : 0;
 		if (stop) {
-			say(current, " was ended in ", goes_on);
-			note_crash(current);
+			tell_crash(" was ended in ");
 			end_by(stop);
 		}
 	}
@@ -200,6 +221,12 @@ void guard_set_crash_file(const char *path)
 	crash_file[0] = '\0';
 	if (path && strlen(path) < sizeof(crash_file))
 		memcpy(crash_file, path, strlen(path) + 1);
+}
+
+void guard_in_copy(int pipe, bool somebody_waits)
+{
+	home = pipe;
+	is_waited_for = somebody_waits;
 }
 
 void guard_install(void)

@@ -24,23 +24,40 @@ struct types_options {
 	const char *home_path;    /* ~/.local/lib/pawl/plugins, may be NULL */
 	const char *builtin_path; /* where the installed or built plugins are */
 	const char *project;      /* project directory, for trusted project plugins; may be NULL */
-	const char *
-		crash_file; /* where plugins that crashed are noted, one "ID VERSION" a line; may be NULL */
+	/* Where plugins that crashed are noted, one "ID VERSION DIGEST" a line; may be NULL. */
+	const char *crash_file;
 	const char
 		*trust_file; /* digests that `plugin trust` recorded, one hex a line; may be NULL */
+	/* Calls that are waited for (a first init(), validate(), cache_key()) of plugins that did not come with the program
+	 * are made in a copy of this process, so that a crash is an error like any other. */
+	bool isolates;
+};
+
+/* Of a plugin, shared by its types. */
+struct plug_health {
+	char *note; /* its line in the crash file; NULL: it came with the program, or there is no file */
+	bool isolates;    /* as in the options; false for what came with the program */
+	bool has_crashed; /* this very file, in this run or before */
 };
 
 struct plug_type {
 	const pawl_type *type;
 	const pawl_plugin *plugin;
 	str keyword;
-	const char *path;           /* of the .so */
-	const char *dir;            /* that it stands in */
-	bool is_foreign;            /* not one of those that came with the program */
-	bool runs_apart;            /* it crashed before: its nodes run in a process of their own */
-	const struct value *schema; /* parsed pawl_type.schema; NULL: none */
+	const char *path;             /* of the .so */
+	const char *dir;              /* that it stands in */
+	bool is_foreign;              /* not one of those that came with the program */
+	struct plug_health *health;   /* NULL: nothing is known, and it is trusted */
+	const struct value *schema;   /* parsed pawl_type.schema; NULL: none */
 	const struct schema *checker; /* the same, compiled; NULL: none */
 };
+
+/* It crashed before: its nodes run in a process of their own. */
+static inline bool plug_runs_apart(const struct plug_type *type)
+{
+	return type->health && type->health->has_crashed &&
+	       !(type->type->caps & PAWL_CAP_INPROC_ONLY);
+}
 
 struct types *types_create(const struct types_options *options);
 void types_destroy(struct types *types); /* fini of every plugin; never dlclose */

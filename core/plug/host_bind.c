@@ -36,6 +36,14 @@ static struct host_bound *bound_of(
 	return bound;
 }
 
+void host_bind_again(struct pawl_node *node, str language_name, const char *field)
+{
+	const struct bind_language *language = bind_find(language_name);
+	const struct value *value = host_find_field(node, str_of(field));
+	if (language && value && value->kind == VALUE_STRING)
+		bound_of(node, language, field, value->as.text);
+}
+
 /* ---- places ----------------------------------------------------------------------------------------------------------------- */
 
 static str line_at(str text, uint32_t number)

@@ -414,6 +414,20 @@ static void check_schema(struct pawl_node *node)
 	schema_check(checker, &own, file, 0, node->diags);
 }
 
+void host_call_validate(struct pawl_node *node)
+{
+	const pawl_type *type = node->init.type->type;
+	size_t before = node->diags->errors;
+	struct host_call call;
+	host_enter(node, &call, "validate");
+	pawl_status status = type->validate(&host_table, node);
+	host_leave(node, &call);
+	if (status != PAWL_OK && status != PAWL_PENDING && node->diags->errors == before)
+		diags_error(node->diags, node->init.node->type_at, host_status_code(status),
+			"plugin %s refuses this `%s` node without saying why (status %d)",
+			node->init.type->plugin->id, type->keyword, (int)status);
+}
+
 bool host_validate(struct pawl_node *node, struct diags *diags)
 {
 	const pawl_type *type = node->init.type->type;
@@ -424,14 +438,10 @@ bool host_validate(struct pawl_node *node, struct diags *diags)
 	check_schema(node);
 	/* What the schema refuses would only be refused a second time, less exactly. */
 	if (type->validate && diags->errors == before) {
-		struct host_call call;
-		host_enter(node, &call, "validate");
-		pawl_status status = type->validate(&host_table, node);
-		host_leave(node, &call);
-		if (status != PAWL_OK && status != PAWL_PENDING && diags->errors == before)
-			diags_error(diags, node->init.node->type_at, host_status_code(status),
-				"plugin %s refuses this `%s` node without saying why (status %d)",
-				node->init.type->plugin->id, type->keyword, (int)status);
+		if (host_calls_aside(node->init.type))
+			aside_validate(node);
+		else
+			host_call_validate(node);
 	}
 	host_check_bounds(node);
 	host_check_fields(node);

@@ -19,8 +19,8 @@ enum host_phase { HOST_IDLE, HOST_VALIDATE, HOST_KEY, HOST_RUN };
 /* ---- guard.c: whose code is on this thread's stack ------------------------------------------------------------------ */
 
 struct guard_call {
-	const char *plugin;  /* id */
-	const char *version; /* of the plugin, or NULL where it is not known yet */
+	const char *plugin; /* id */
+	const char *note;   /* for guard_note_crash(); NULL: nothing is noted */
 	const char *function;
 	const char *node; /* id, or NULL */
 	struct pawl_node *of;
@@ -30,8 +30,11 @@ struct guard_call {
 /* Handlers for the signals that a crash raises, where they are not there yet.  They name plugin, function and node on standard error,
  * then let the signal do what it did before. */
 void guard_install(void);
-/* Where to note "ID VERSION" of a plugin that crashed; NULL: nowhere. */
+/* Where plugins that crashed are noted, a line each; NULL: nowhere. */
 void guard_set_crash_file(const char *path);
+void guard_note_crash(const char *note); /* NULL: nothing; safe in a signal handler */
+/* In a forked copy: a crash is sent home as a frame (host_copy.h), not told to people. */
+void guard_in_copy(int pipe, bool is_waited_for);
 void guard_enter(struct guard_call *call);
 void guard_leave(const struct guard_call *call);
 const struct guard_call *guard_current(void); /* NULL: none of a plugin's */
@@ -52,6 +55,7 @@ struct loader_file {
 bool loader_open(const char *directory, str keyword, const char *trust_file,
 	enum loader_trust trust, struct loader_file *out, struct err *err);
 void loader_close(struct loader_file *file);
+bool loader_digest(int fd, struct digest *out); /* of the whole file */
 
 /* What was loaded: copies of the plugin's structs, as much of them as the plugin declares, zeros behind that. */
 struct loaded {
@@ -101,10 +105,16 @@ struct pawl_node {
 	struct pawl_run *run; /* the attempt that goes on, or the last one that ended */
 	VEC(struct host_bound *) bounds;
 	const char *id;
-	pthread_t loop;       /* the thread that owns it */
-	pthread_mutex_t lock; /* of notes */
+	pthread_t loop;          /* the thread that owns it */
+	const struct copy *copy; /* in a copy of the process that has the store: the way to it */
+	pthread_mutex_t lock;    /* of notes */
 	VEC(struct host_note) notes;
 };
+
+static inline const char *host_note_of(const struct plug_type *type)
+{
+	return type->health ? type->health->note : NULL;
+}
 
 /* Around every call into the plugin; times it (E: more than 10 ms on the loop is worth a warning). */
 struct host_call {
@@ -169,6 +179,36 @@ pawl_status host_fact_word(pawl_hash *hash, const char *label, const char *word)
 pawl_status host_fact_output(pawl_hash *hash, const char *label, const char *path);
 pawl_status host_fact_tool(pawl_hash *hash, const char *label, const char *argv0);
 
+static inline bool host_calls_aside(const struct plug_type *type)
+{
+	return type->health && type->health->isolates && !(type->type->caps & PAWL_CAP_INPROC_ONLY);
+}
+
+/* The call itself, in whatever process. */
+void host_call_validate(struct pawl_node *node);
+enum host_key_status host_call_key(
+	struct pawl_node *node, struct key *key, struct host_facts *facts, struct buf *words);
+/* host_bind.c: what bind() would keep, for a bind() that happened in a copy. */
+void host_bind_again(struct pawl_node *node, str language, const char *field);
+
+/* ---- host_aside.c: calls in a copy of this process that are waited for ------------------------------------------------------ */
+
+struct aside {
+	const char *plugin;
+	const char *function;
+	const char *node;                          /* NULL: none */
+	struct plug_health *health;                /* NULL: nobody keeps it */
+	void (*fn)(void *arg, struct buf *answer); /* in the copy */
+	void *arg;
+};
+
+/* Gives what fn() answered.  False with *err where no answer came: a crash, or no end; the plugin is noted as one that crashes. */
+bool aside_call(const struct aside *aside, struct buf *answer, struct err *err);
+/* validate() and cache_key() like that; the diagnostics, or what a key is made of, are here afterwards. */
+void aside_validate(struct pawl_node *node);
+enum host_key_status aside_key(
+	struct pawl_node *node, struct key *key, struct host_facts *facts, struct buf *words);
+
 /* ---- a run ------------------------------------------------------------------------------------------------------------------ */
 
 struct run_timer {
@@ -225,6 +265,9 @@ pawl_status apart_begin(struct pawl_run *run);
 void apart_cancel(struct pawl_run *run);
 void apart_kill(struct pawl_run *run);
 void apart_finish(struct pawl_run *run); /* the run is over */
+/* In the copy: asks the process that has the store. */
+bool apart_kv_get(struct pawl_run *run, const char *key, str *value, bool *found, struct err *err);
+bool apart_kv_put(struct pawl_run *run, const char *key, str value, struct err *err);
 
 /* host_run.c */
 bool run_is_open(struct pawl_run *run, const char *service); /* else the misuse is reported */

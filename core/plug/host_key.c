@@ -165,6 +165,28 @@ static enum host_key_status explain(struct pawl_node *node, pawl_status status, 
 	                                                            : HOST_KEY_FAILED;
 }
 
+enum host_key_status host_call_key(
+	struct pawl_node *node, struct key *key, struct host_facts *facts, struct buf *words)
+{
+	enum host_phase outer = node->phase;
+	node->phase = HOST_KEY;
+	err_finish(&node->err);
+	node->hash =
+		(struct pawl_hash){.node = node, .key = key, .facts = facts, .is_active = true};
+	struct host_call call;
+	host_enter(node, &call, "cache_key");
+	pawl_status status = node->init.type->type->cache_key(&host_table, node, &node->hash);
+	host_leave(node, &call);
+	enum host_key_status result = explain(node, status, words);
+	while (node->hash.open) {
+		key_close(key);
+		node->hash.open--;
+	}
+	node->hash.is_active = false;
+	node->phase = outer;
+	return result;
+}
+
 enum host_key_status host_cache_key(
 	struct pawl_node *node, struct key *key, struct host_facts *facts, struct buf *words)
 {
@@ -177,21 +199,6 @@ enum host_key_status host_cache_key(
 		hash_own_fields(node, key);
 		return HOST_KEY_OK;
 	}
-	enum host_phase outer = node->phase;
-	node->phase = HOST_KEY;
-	err_finish(&node->err);
-	node->hash =
-		(struct pawl_hash){.node = node, .key = key, .facts = facts, .is_active = true};
-	struct host_call call;
-	host_enter(node, &call, "cache_key");
-	pawl_status status = type->cache_key(&host_table, node, &node->hash);
-	host_leave(node, &call);
-	enum host_key_status result = explain(node, status, words);
-	while (node->hash.open) {
-		key_close(key);
-		node->hash.open--;
-	}
-	node->hash.is_active = false;
-	node->phase = outer;
-	return result;
+	return host_calls_aside(node->init.type) ? aside_key(node, key, facts, words)
+	                                         : host_call_key(node, key, facts, words);
 }

@@ -104,7 +104,10 @@ pawl_status host_kv_get(pawl_run *run, const char *key, pawl_str *out)
 	str value = STR("");
 	bool found = false;
 	str plugin = str_of(run->node->init.type->plugin->id);
-	if (!kv_get(run->node->init.store, &run->arena, plugin, str_of(key), &value, &found, &err))
+	bool ok = run->node->copy ? apart_kv_get(run, key, &value, &found, &err)
+	                          : kv_get(run->node->init.store, &run->arena, plugin, str_of(key),
+					    &value, &found, &err);
+	if (!ok)
 		return host_fail_err(run->node, PAWL_E_SYSTEM, &err);
 	*out = host_str(value);
 	return found ? PAWL_OK : PAWL_E_NOT_FOUND;
@@ -118,8 +121,10 @@ pawl_status host_kv_put(pawl_run *run, const char *key, pawl_str value)
 		return no_store(run);
 	struct err err = {0};
 	str plugin = str_of(run->node->init.type->plugin->id);
-	if (!kv_put(run->node->init.store, plugin, str_of(key), str_make(value.ptr, value.len),
-		    &err))
+	str bytes = str_make(value.ptr, value.len);
+	bool ok = run->node->copy ? apart_kv_put(run, key, bytes, &err)
+	                          : kv_put(run->node->init.store, plugin, str_of(key), bytes, &err);
+	if (!ok)
 		return host_fail_err(run->node, PAWL_E_SYSTEM, &err);
 	return PAWL_OK;
 }

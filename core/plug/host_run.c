@@ -176,7 +176,7 @@ static void on_begin(void *arg)
 		run_end(run, run_cancel_status(run));
 		return;
 	}
-	if (node->init.type->runs_apart) {
+	if (plug_runs_apart(node->init.type)) {
 		pawl_status apart = apart_begin(run);
 		if (apart != PAWL_PENDING)
 			run_end(run, apart);
@@ -370,7 +370,7 @@ pawl_status host_offload(pawl_run *run, void (*work)(void *user),
 	struct run_offload *offload = arena_new(&run->arena, struct run_offload);
 	*offload = (struct run_offload){.run = run, .work = work, .done = done, .user = user};
 	offload->guard = (struct guard_call){.plugin = run->node->init.type->plugin->id,
-		.version = run->node->init.type->plugin->version,
+		.note = host_note_of(run->node->init.type),
 		.function = "offload",
 		.node = run->node->id,
 		.of = run->node};

@@ -211,7 +211,7 @@ void host_enter(struct pawl_node *node, struct host_call *call, const char *func
 {
 	const pawl_plugin *plugin = node->init.type->plugin;
 	*call = (struct host_call){.guard = {.plugin = plugin->id,
-					   .version = plugin->version,
+					   .note = host_note_of(node->init.type),
 					   .function = function,
 					   .node = node->id,
 					   .of = node}};

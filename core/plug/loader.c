@@ -81,32 +81,44 @@ static bool check_file(int fd, const char *path, struct err *err)
 	return check_owner(&st, "plugin", path, err);
 }
 
-/* A copy that nobody can change any more: its digest is that of what is loaded. */
-static int seal_copy(int from, const char *path, struct digest *digest, struct err *err)
+/* Reads all of it; copies it where `to` is a file. */
+static bool digest_copy(int from, int to, struct digest *digest)
 {
 	struct hash *hash = hash_create();
-	int fd = memfd_create("pawl-plugin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	char *block = mem_alloc(1 << 16);
-	bool ok = fd >= 0;
+	bool ok = true;
 	hash_begin(hash);
 	off_t at = 0;
 	ssize_t got = 1;
 	while (ok && (got = pread(from, block, 1 << 16, at)) > 0) {
 		hash_add(hash, str_make(block, (size_t)got));
-		ok = pwrite(fd, block, (size_t)got, at) == got;
+		ok = to < 0 || pwrite(to, block, (size_t)got, at) == got;
 		at += got;
 	}
 	*digest = hash_end(hash);
-	ok = ok && got == 0 &&
-	     fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == 0;
+	free(block);
+	hash_destroy(hash);
+	return ok && got == 0;
+}
+
+bool loader_digest(int fd, struct digest *out)
+{
+	return digest_copy(fd, -1, out);
+}
+
+/* A copy that nobody can change any more: its digest is that of what is loaded. */
+static int seal_copy(int from, const char *path, struct digest *digest, struct err *err)
+{
+	int fd = memfd_create("pawl-plugin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	bool ok = fd >= 0 && digest_copy(from, fd, digest) &&
+	          fcntl(fd, F_ADD_SEALS,
+			  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == 0;
 	if (!ok) {
 		err_sys(err, errno, "E-PLUGIN-LOAD", "%s could not be copied into memory", path);
 		if (fd >= 0)
 			close(fd);
 		fd = -1;
 	}
-	free(block);
-	hash_destroy(hash);
 	return fd;
 }
 

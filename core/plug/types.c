@@ -1,5 +1,6 @@
 /* types: node types by keyword, found on the search path and loaded when first asked for.  The first directory that has a
  * file of that name decides: one that can't be used is an error, never a reason to look for another of the same name. */
+#include "plug/host_copy.h"
 #include "plug/host_internal.h"
 
 #include "base/mem.h"
@@ -23,6 +24,7 @@ struct provider {
 	struct loaded loaded;
 	char *path;
 	char *dir;
+	struct plug_health health;
 	bool is_ready; /* init() went well */
 };
 
@@ -40,6 +42,7 @@ struct types {
 	struct map by_keyword; /* -> struct entry * */
 	char *trust_file;
 	char *crash_file;
+	bool isolates;
 };
 
 static void add_dir(struct types *types, str path, enum loader_trust trust)
@@ -73,6 +76,7 @@ struct types *types_create(const struct types_options *options)
 		types->trust_file = mem_dup(options->trust_file, strlen(options->trust_file));
 	if (options->crash_file)
 		types->crash_file = mem_dup(options->crash_file, strlen(options->crash_file));
+	types->isolates = options->isolates;
 	guard_set_crash_file(options->crash_file);
 	guard_install();
 	return types;
@@ -81,14 +85,16 @@ struct types *types_create(const struct types_options *options)
 static void provider_destroy(struct provider *provider)
 {
 	const pawl_plugin *plugin = &provider->loaded.plugin;
-	if (provider->is_ready && plugin->fini) {
+	/* What has crashed in a copy may do so here, where everything has gone well. */
+	if (provider->is_ready && plugin->fini && !provider->health.has_crashed) {
 		struct guard_call call = {
-			.plugin = plugin->id, .version = plugin->version, .function = "fini"};
+			.plugin = plugin->id, .note = provider->health.note, .function = "fini"};
 		guard_enter(&call);
 		plugin->fini(&host_table);
 		guard_leave(&call);
 	}
 	loaded_finish(&provider->loaded);
+	free(provider->health.note);
 	free(provider->path);
 	free(provider->dir);
 	free(provider);
@@ -136,7 +142,7 @@ static bool run_init(struct provider *provider, struct err *err)
 	pawl_status status = PAWL_OK;
 	if (plugin->init) {
 		struct guard_call call = {
-			.plugin = plugin->id, .version = plugin->version, .function = "init"};
+			.plugin = plugin->id, .note = provider->health.note, .function = "init"};
 		free(host_take_orphan());
 		guard_enter(&call);
 		status = plugin->init(&host_table);
@@ -152,10 +158,49 @@ static bool run_init(struct provider *provider, struct err *err)
 	return err_help(err, "see the documentation of %s %s", plugin->id, plugin->version);
 }
 
+/* Whether it crashed before, this very file. */
+static bool has_crashed(const struct types *types, const char *note)
+{
+	FILE *file = types->crash_file ? fopen(types->crash_file, "re") : NULL;
+	char *line = NULL;
+	size_t cap = 0;
+	bool found = false;
+	while (file && !found && getline(&line, &cap, file) > 0)
+		found = str_eq(str_trim(str_of(line)), str_of(note));
+	free(line);
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* "ID VERSION DIGEST": a plugin that was built anew starts afresh, whatever it says of its version. */
+static void know_health(const struct types *types, struct provider *provider, int fd)
+{
+	const pawl_plugin *plugin = &provider->loaded.plugin;
+	struct plug_health *health = &provider->health;
+	struct buf note = {0};
+	struct digest digest;
+	health->isolates = types->isolates;
+	if (!types->crash_file || !loader_digest(fd, &digest))
+		return;
+	buf_printf(&note, "%s %s ", plugin->id, plugin->version);
+	for (size_t i = 0; i < note.len; i++)
+		if ((unsigned char)note.ptr[i] < ' ' || note.ptr[i] == 0x7f)
+			note.ptr[i] = '?';
+	struct buf hex = {0};
+	digest_add_hex(&hex, &digest);
+	buf_add(&note, str_slice(buf_str(&hex), 0, 16));
+	buf_finish(&hex);
+	health->note = buf_take(&note);
+	health->has_crashed = has_crashed(types, health->note);
+}
+
 /* Takes file->path over. */
-static struct provider *load(struct types *types, struct loader_file *file, struct err *err)
+static struct provider *load(
+	struct types *types, struct loader_file *file, bool is_builtin, struct err *err)
 {
 	struct provider *provider = mem_zalloc(sizeof(*provider));
+	int fd = is_builtin ? -1 : dup(file->fd);
 	bool ok = loader_load(file, &provider->loaded, err);
 	for (size_t i = 0; ok && i < types->providers.len; i++) {
 		struct provider *other = types->providers.ptr[i];
@@ -163,18 +208,52 @@ static struct provider *load(struct types *types, struct loader_file *file, stru
 			continue;
 		/* The same file by a second name: it has been initialised. */
 		provider_destroy(provider);
+		if (fd >= 0)
+			close(fd);
 		return other;
 	}
 	provider->path = file->path;
 	file->path = NULL;
 	char *slash = strrchr(provider->path, '/');
 	provider->dir = mem_dup(provider->path, slash ? (size_t)(slash - provider->path) : 0);
+	if (ok && fd >= 0)
+		know_health(types, provider, fd);
+	if (fd >= 0)
+		close(fd);
 	if (ok && run_init(provider, err)) {
 		*vec_push(&types->providers) = provider;
 		return provider;
 	}
 	provider_destroy(provider);
 	return NULL;
+}
+
+/* The first time in a copy of this process: what crashes as it is loaded, or in init(), is refused. */
+struct trial_load {
+	struct types *types;
+	struct loader_file *file;
+};
+
+static void load_there(void *arg, struct buf *answer)
+{
+	const struct trial_load *trial = arg;
+	struct err err = {0};
+	load(trial->types, trial->file, false, &err);
+	wire_add_err(answer, &err);
+}
+
+static bool try_load(struct types *types, struct loader_file *file, struct err *err)
+{
+	struct trial_load trial = {types, file};
+	struct buf answer = {0};
+	struct aside aside = {
+		.plugin = file->path, .function = "init", .fn = load_there, .arg = &trial};
+	if (aside_call(&aside, &answer, err)) {
+		struct wire in = {.rest = buf_str(&answer)};
+		wire_err(&in, err);
+	}
+	buf_finish(&answer);
+	return !err_is_set(err);
 }
 
 static bool read_schema(
@@ -204,31 +283,14 @@ static bool read_schema(
 	return type->checker != NULL;
 }
 
-/* Whether it crashed before, in this version. */
-static bool has_crashed(const struct types *types, const pawl_plugin *plugin)
-{
-	FILE *file = types->crash_file ? fopen(types->crash_file, "re") : NULL;
-	struct buf wanted = {0};
-	char *line = NULL;
-	size_t cap = 0;
-	bool found = false;
-	buf_printf(&wanted, "%s %s", plugin->id, plugin->version);
-	while (file && !found && getline(&line, &cap, file) > 0)
-		found = str_eq(str_trim(str_of(line)), str_trim(buf_str(&wanted)));
-	free(line);
-	buf_finish(&wanted);
-	if (file)
-		fclose(file);
-	return found;
-}
-
 static bool offer(struct types *types, struct provider *provider, struct entry *entry)
 {
 	struct loaded *loaded = &provider->loaded;
 	struct plug_type type = {.plugin = &loaded->plugin,
 		.keyword = str_of(entry->keyword),
 		.path = provider->path,
-		.dir = provider->dir};
+		.dir = provider->dir,
+		.health = &provider->health};
 	for (size_t i = 0; loaded->types[i] && !type.type; i++)
 		if (strcmp(loaded->types[i]->keyword, entry->keyword) == 0)
 			type.type = loaded->types[i];
@@ -239,8 +301,6 @@ static bool offer(struct types *types, struct provider *provider, struct entry *
 	}
 	if (!read_schema(types, &type, type.type->schema, &entry->err))
 		return false;
-	type.runs_apart =
-		!(type.type->caps & PAWL_CAP_INPROC_ONLY) && has_crashed(types, type.plugin);
 	entry->type = type;
 	return true;
 }
@@ -252,7 +312,10 @@ static void search(struct types *types, struct entry *entry)
 		struct loader_file file;
 		if (loader_open(dir->path, str_of(entry->keyword), types->trust_file, dir->trust,
 			    &file, &entry->err)) {
-			struct provider *provider = load(types, &file, &entry->err);
+			struct provider *provider = NULL;
+			if (!types->isolates || dir->is_builtin ||
+				try_load(types, &file, &entry->err))
+				provider = load(types, &file, dir->is_builtin, &entry->err);
 			loader_close(&file);
 			if (provider)
 				offer(types, provider, entry);

@@ -77,8 +77,9 @@ goes_on() {
 	dies 70 "plugin test.hostile called exit() in start() of node bad"
 	goes_on
 	flow exit_in_validate
-	exits 70 pawl lint w
-	says "called exit() in validate() of node bad"
+	exits 2 pawl lint w
+	says "error[E-PLUGIN-CRASH]: the plugin test.hostile called exit() in validate() of node bad"
+	says "w.yaml:9:5"
 }
 
 @test "SIGKILL leaves no words, and a store that goes on" {
@@ -91,7 +92,7 @@ goes_on() {
 	flow segv
 	dies 139 "crashed (SIGSEGV) in start() of node bad"
 	exits 1 pawl resume last
-	says "the plugin test.hostile crashed while it ran node bad"
+	says "the plugin test.hostile crashed (SIGSEGV) in start() of node bad"
 	says "1 failed"
 	equal "$(cat before.log)" "ran"
 	# What the copy prints, emits and logs comes here as ever.
@@ -104,10 +105,12 @@ goes_on() {
 	for mode in abort exit kill stack; do
 		flow $mode
 		exits 1 pawl run w
-		says "the plugin test.hostile crashed while it ran node bad"
+		says "fail   bad     the plugin test.hostile "
+		says " in start() of node bad"
 	done
-	# Another version is trusted anew, and so is this one when its line is gone.
-	equal "$(sort -u .pawl/state/crashed-plugins)" "test.hostile 1.0"
+	# Another file is trusted anew, and so is this one when its line is gone.
+	digest=$(sha256sum "$PLUGINS/pawl_hostile.so" | cut -c 1-16)
+	equal "$(sort -u .pawl/state/crashed-plugins)" "test.hostile 1.0 $digest"
 	rm .pawl/state/crashed-plugins
 	flow segv
 	dies 139 "crashed"
@@ -157,9 +160,92 @@ goes_on() {
 	says "broke its contract: output()"
 }
 
-@test "a crash while the key is made is named as well" {
+@test "a crash in validate() is an error of the workflow, not the end of pawl" {
+	for end in "segv crashed (SIGSEGV)" "abort crashed (SIGABRT)" "kill was ended by SIGKILL"; do
+		flow "validate_${end%% *}"
+		for command in lint plan run; do
+			exits 2 pawl $command w
+			says "error[E-PLUGIN-CRASH]: the plugin test.hostile ${end#* } in validate() of node bad"
+		done
+	done
+	[ ! -e before.log ]
+	# What it says there arrives as ever.
+	flow validate_warn
+	exits 2 pawl lint w
+	says "error[E-CONFIG]: \`hostile\` is not nice"
+	says "w.yaml:9:14"
+	says "help: be nice"
+	says "mind the gap"
+}
+
+@test "a crash while the key is made costs the key, not the run" {
 	flow key_segv
-	dies 139 "plugin test.hostile crashed (SIGSEGV) in cache_key() of node bad"
+	ok pawl run w
+	says "the plugin test.hostile crashed (SIGSEGV) in cache_key() of node bad"
+	ok pawl plan w
+	says "the plugin test.hostile crashed (SIGSEGV) in cache_key() of node bad"
+	equal "$(cat before.log)" "ran"
+	ok pawl run w
+	says "1 ran, 2 reused"
+	grep -q "^test.hostile 1.0 " .pawl/state/crashed-plugins
 	flow good
 	ok pawl run w
+	ok pawl run w
+	says "3 reused"
+	run pawl doctor # which has something to say about the other test plugins
+	says "is sound"
+}
+
+@test "validate() and cache_key() that never end are ended" {
+	local began=$SECONDS
+	flow validate_loop
+	exits 2 pawl lint w
+	says "error[E-PLUGIN-STUCK]: the plugin test.hostile did not come back from validate() of node bad within 10 s"
+	[ $((SECONDS - began)) -lt 30 ]
+	# An impatient person does not wait for it.
+	flow key_loop
+	began=$SECONDS
+	run timeout --preserve-status -s INT 4 "$PAWL" run w
+	# shellcheck disable=SC2154 # bats sets status
+	[ "$status" -eq 130 ]
+	[ $((SECONDS - began)) -lt 9 ]
+	ok pawl runs
+	says_not "running"
+}
+
+@test "a plugin that crashes as it is loaded is refused, and pawl goes on" {
+	workflow w <<-'EOF'
+		name: w
+		nodes:
+		  - id: a
+		    init_crashes: x
+	EOF
+	exits 2 pawl run w
+	says "E-PLUGIN-CRASH"
+	says "pawl_init_crashes.so crashed (SIGSEGV) in init()"
+	ok pawl types
+	says "bash"
+}
+
+@test "what a plugin keeps is the same in a process of its own" {
+	flow keep
+	ok pawl run w
+	ok pawl output last/bad
+	equal "$output" "x"
+	rm -f before.log
+	flow segv
+	dies 139 "crashed"
+	flow keep "cache: false"
+	ok pawl run w
+	ok pawl output last/bad
+	equal "$output" "xx"
+	flow keep_much "cache: false"
+	ok pawl run w
+	ok pawl output last/bad
+	equal "$output" "kept much"
+	flow keep "cache: false"
+	rm .pawl/state/crashed-plugins
+	ok pawl run w
+	ok pawl output last/bad
+	equal "$output" "xxx"
 }

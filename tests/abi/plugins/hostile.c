@@ -106,6 +106,37 @@ static pawl_status do_good(const pawl_host *host, pawl_node *node, pawl_run *run
 	return say(host, run, "good\n");
 }
 
+/* Adds an "x" to what it keeps, and prints all of it. */
+static pawl_status do_keep(const pawl_host *host, pawl_node *node, pawl_run *run)
+{
+	pawl_str kept;
+	(void)node;
+	pawl_status status = host->kv_get(run, "kept", &kept);
+	if (status != PAWL_OK && status != PAWL_E_NOT_FOUND)
+		return status;
+	char *longer = host->alloc(run, kept.len + 2);
+	memcpy(longer, kept.ptr, kept.len);
+	longer[kept.len] = 'x';
+	status = host->kv_put(run, "kept", (pawl_str){longer, kept.len + 1});
+	return status == PAWL_OK ? say(host, run, longer) : status;
+}
+
+/* More than any pipe holds, there and back. */
+static pawl_status do_keep_much(const pawl_host *host, pawl_node *node, pawl_run *run)
+{
+	const size_t much = (size_t)3 << 20;
+	pawl_str kept;
+	(void)node;
+	char *text = host->alloc(run, much);
+	memset(text, 'y', much);
+	pawl_status status = host->kv_put(run, "much", (pawl_str){text, much});
+	if (status == PAWL_OK)
+		status = host->kv_get(run, "much", &kept);
+	if (status == PAWL_OK && (kept.len != much || memcmp(kept.ptr, text, much) != 0))
+		status = host->fail(node, PAWL_E_FAILED, NULL, "what was kept has changed");
+	return status == PAWL_OK ? say(host, run, "kept much\n") : status;
+}
+
 static const struct {
 	const char *name;
 	mode_fn fn;
@@ -120,6 +151,8 @@ static const struct {
 	{"phase", do_phase},
 	{"kill", do_kill},
 	{"good", do_good},
+	{"keep", do_keep},
+	{"keep_much", do_keep_much},
 };
 
 static int is_mode(const pawl_host *host, pawl_node *node, const char *name)
@@ -132,6 +165,18 @@ static pawl_status validate(const pawl_host *host, pawl_node *node)
 {
 	if (is_mode(host, node, "exit_in_validate"))
 		exit(0);
+	if (is_mode(host, node, "validate_segv"))
+		return do_segv(host, node, NULL);
+	if (is_mode(host, node, "validate_abort"))
+		abort();
+	if (is_mode(host, node, "validate_kill"))
+		raise(SIGKILL);
+	if (is_mode(host, node, "validate_loop"))
+		return do_loop(host, node, NULL);
+	if (is_mode(host, node, "validate_warn")) {
+		host->log(node, PAWL_LOG_WARN, "mind the gap");
+		return host->fail(node, PAWL_E_CONFIG, "hostile", "is not nice\nbe nice");
+	}
 	return PAWL_OK;
 }
 
@@ -140,6 +185,8 @@ static pawl_status cache_key(const pawl_host *host, pawl_node *node, pawl_hash *
 	pawl_str mode;
 	if (is_mode(host, node, "key_segv"))
 		return do_segv(host, node, NULL);
+	if (is_mode(host, node, "key_loop"))
+		return do_loop(host, node, NULL);
 	if (is_mode(host, node, "key_output"))
 		host->output(NULL, PAWL_STDOUT, (pawl_str){"x", 1});
 	pawl_status status = host->field(node, "hostile", &mode);
