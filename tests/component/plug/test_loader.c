@@ -154,7 +154,8 @@ static void a_newer_plugin_that_asks_for_this_abi_loads(void **state)
 	assert_string_equal(type->plugin->id, "test.grown");
 	assert_null(type->type->cancel);
 #ifdef PAWL_TEST_GROWN
-	assert_non_null(type->type->added_later); /* it comes from as far in the future as this host */
+	assert_non_null(
+		type->type->added_later); /* it comes from as far in the future as this host */
 #endif
 	types_destroy(types);
 }
