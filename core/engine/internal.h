@@ -82,6 +82,7 @@ struct attempt {
 	bool has_key;
 	uint32_t
 		left_out; /* of a slot: whose output is not in the key, since the item stands for it */
+	struct digest claim; /* of workflow, node and key, while is_claimed */
 	bool is_claimed;
 	struct host_facts plugin_facts;
 	struct trace before;

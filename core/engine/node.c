@@ -89,7 +89,7 @@ void attempt_destroy(struct attempt *attempt)
 {
 	struct engine *engine = attempt->engine;
 	if (attempt->is_claimed)
-		store_unclaim(engine->store, &attempt->digest);
+		store_unclaim(engine->store, &attempt->claim);
 	engine->world->timer_stop(engine->world->ctx, attempt->timer);
 	host_node_destroy(attempt->host);
 	key_finish(&attempt->key);
@@ -257,7 +257,12 @@ static bool claim(struct attempt *attempt)
 	                    attempt->decision.reason > REASON_KEY_INCOMPLETE;
 	if (attempt->is_claimed || !is_shareable)
 		return true;
-	enum claim got = store_claim(engine->store, &attempt->digest, &err);
+	/* The same body in another node is another thing. */
+	str name = str_of(arena_printf(&attempt->arena, "%.*s/%.*s",
+		STR_ARG(engine->workflow->name), STR_ARG(attempt->unit->node->id)));
+	attempt->claim =
+		hash_keyed(str_make((const char *)attempt->digest.bytes, DIGEST_SIZE), name);
+	enum claim got = store_claim(engine->store, &attempt->claim, &err);
 	err_finish(&err);
 	if (got == CLAIM_HELD)
 		attempt->is_claimed = true;

@@ -48,6 +48,33 @@ static bool copy_err(const struct err *from, struct err *to)
 	return false;
 }
 
+struct held_claim {
+	struct digest what;
+	enum { CLAIM_IS_FREE, CLAIM_IS_HELD, CLAIM_IS_LEAVING } state;
+};
+
+/* The byte of the claims file that stands for `what`. */
+static uint64_t claim_offset(const struct digest *what)
+{
+	uint64_t offset = 0;
+	for (int i = 0; i < 8; i++) {
+		offset = offset << 8 | what->bytes[i];
+	}
+	return offset & ((UINT64_C(1) << 62) - 1);
+}
+
+static void release_leaving(struct store *store)
+{
+	for (size_t i = 0; i < store->leaving.len; i++) {
+		struct held_claim *held = store->leaving.ptr[i];
+		if (held->state == CLAIM_IS_LEAVING) {
+			held->state = CLAIM_IS_FREE;
+			lock_release(store->claims_fd, claim_offset(&held->what));
+		}
+	}
+	store->leaving.len = 0;
+}
+
 void store_write_cancel(struct store *store)
 {
 	if (!store->dirty) {
@@ -60,6 +87,7 @@ void store_write_cancel(struct store *store)
 	store->dirty = false;
 	store->run = 0;
 	cas_abandon(store);
+	release_leaving(store);
 	resume_reading(store);
 }
 
@@ -126,6 +154,7 @@ bool store_flush(struct store *store, struct err *err)
 	}
 	fs_step("store: after commit");
 	store->dirty = false;
+	release_leaving(store);
 	cas_unlink_doomed(store);
 	resume_reading(store);
 	return true;
@@ -144,14 +173,33 @@ void store_read_end(struct store *store)
 	}
 }
 
-/* The byte of the claims file that stands for `what`. */
-static uint64_t claim_offset(const struct digest *what)
+void claims_finish(struct store *store)
 {
-	uint64_t offset = 0;
-	for (int i = 0; i < 8; i++) {
-		offset = offset << 8 | what->bytes[i];
+	vec_finish(&store->leaving);
+	map_finish(&store->claims);
+	arena_finish(&store->claims_arena);
+	if (store->claims_fd >= 0) {
+		close(store->claims_fd);
 	}
-	return offset & ((UINT64_C(1) << 62) - 1);
+}
+
+static bool open_claims(struct store *store, struct err *err)
+{
+	if (store->claims_fd >= 0) {
+		return true;
+	}
+	store->claims_fd =
+		openat(store->state_fd, "claims", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (store->claims_fd < 0) {
+		return err_sys(err, errno, "E-STORE-SYS", "opening %s/claims", store->state);
+	}
+	fchmod(store->claims_fd, 0600);
+	return true;
+}
+
+static struct held_claim *find_claim(struct store *store, const struct digest *what)
+{
+	return map_get(&store->claims, str_make((const char *)what->bytes, DIGEST_SIZE));
 }
 
 enum claim store_claim(struct store *store, const struct digest *what, struct err *err)
@@ -160,25 +208,39 @@ enum claim store_claim(struct store *store, const struct digest *what, struct er
 		err_set(err, "E-STORE-READONLY", "the store was opened for reading only");
 		return CLAIM_FAILED;
 	}
-	if (store->claims_fd < 0) {
-		store->claims_fd = openat(
-			store->state_fd, "claims", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (store->claims_fd < 0) {
-			err_sys(err, errno, "E-STORE-SYS", "opening %s/claims", store->state);
-			return CLAIM_FAILED;
-		}
-		fchmod(store->claims_fd, 0600);
+	struct held_claim *held = find_claim(store, what);
+	if (held && held->state != CLAIM_IS_FREE) {
+		/* The lock is ours still.  What its holder wrote is not committed, and can be read here all the same. */
+		bool is_held = held->state == CLAIM_IS_HELD;
+		held->state = CLAIM_IS_HELD;
+		return is_held ? CLAIM_BUSY : CLAIM_HELD;
 	}
-	switch (lock_try(store->claims_fd, claim_offset(what), err)) {
-	case LOCK_HELD: return CLAIM_HELD;
-	case LOCK_BUSY: return CLAIM_BUSY;
-	default: return CLAIM_FAILED;
+	if (!open_claims(store, err)) {
+		return CLAIM_FAILED;
 	}
+	enum lock_result got = lock_try(store->claims_fd, claim_offset(what), err);
+	if (got != LOCK_HELD) {
+		return got == LOCK_BUSY ? CLAIM_BUSY : CLAIM_FAILED;
+	}
+	if (!held) {
+		held = arena_new(&store->claims_arena, struct held_claim);
+		held->what = *what;
+		map_put(&store->claims, str_make((const char *)held->what.bytes, DIGEST_SIZE),
+			held);
+	}
+	held->state = CLAIM_IS_HELD;
+	return CLAIM_HELD;
 }
 
 void store_unclaim(struct store *store, const struct digest *what)
 {
-	if (store->claims_fd >= 0) {
-		lock_release(store->claims_fd, claim_offset(what));
+	struct held_claim *held = find_claim(store, what);
+	if (!held || held->state != CLAIM_IS_HELD) {
+		return;
+	}
+	held->state = CLAIM_IS_LEAVING;
+	*vec_push(&store->leaving) = held;
+	if (!store->dirty) {
+		release_leaving(store);
 	}
 }

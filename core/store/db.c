@@ -49,7 +49,7 @@ void store_close(struct store *store)
 	close_db(store);
 	vec_finish(&store->pending);
 	vec_finish(&store->doomed);
-	close_fd(&store->claims_fd);
+	claims_finish(store);
 	close_fd(&store->tmp_fd);
 	close_fd(&store->blobs_fd);
 	close_fd(&store->state_fd);

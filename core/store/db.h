@@ -50,8 +50,9 @@ size_t store_damaged(const struct store *store);
 void store_read_begin(struct store *store);
 void store_read_end(struct store *store);
 
-/* Single flight: the right to run one (workflow, node, key) in this store.  Another live process may hold it: BUSY.  Held
- * through an OFD lock, so it goes with the process. */
+/* Single flight: the right to run one (workflow, node, key) in this store.  Another live process may hold it, or another run
+ * in this one: BUSY.  Held through an OFD lock, so it goes with the process; and given back once what was written before
+ * store_unclaim is committed, so that whoever gets it next finds the result. */
 enum claim { CLAIM_HELD, CLAIM_BUSY, CLAIM_FAILED };
 enum claim store_claim(struct store *store, const struct digest *what, struct err *err);
 void store_unclaim(struct store *store, const struct digest *what);

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/map.h"
 #include "store/db.h"
 
 #include <sqlite3.h>
@@ -92,9 +93,12 @@ struct store {
 	char *state;
 	int project_fd;
 	int state_fd;
-	int blobs_fd;  /* -1 in a store that is read and never had one */
-	int tmp_fd;    /* -1 in a store that is read */
-	int claims_fd; /* -1 before the first claim */
+	int blobs_fd;      /* -1 in a store that is read and never had one */
+	int tmp_fd;        /* -1 in a store that is read */
+	int claims_fd;     /* -1 before the first claim */
+	struct map claims; /* digest -> struct held_claim * in claims_arena */
+	struct arena claims_arena;
+	VEC(struct held_claim *) leaving; /* given back after the next commit */
 	char id[33];
 	unsigned char secret[32];
 
@@ -144,6 +148,8 @@ bool store_write_begin(struct store *store, struct err *err);
 bool store_write_fail(struct store *store, struct err *own, struct err *err);
 /* Rolls the batch back, where there is one. */
 void store_write_cancel(struct store *store);
+/* Gives all claims back, for good. */
+void claims_finish(struct store *store);
 /* Leaves a mark by which the next store_open checks the whole database. */
 void store_mark_damaged(struct store *store);
 

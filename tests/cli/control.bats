@@ -750,6 +750,27 @@ YAML
 	equal "$(ran | wc -w)" 1
 }
 
+@test "workflow: what several runs within a run have in common runs once" {
+	workflow kid <<'YAML'
+name: kid
+inputs:
+  item: {type: number}
+nodes:
+  - {id: common, bash: 'echo common >>ran.log; sleep 0.3; echo of all', reads: []}
+  - {id: own, bash: 'echo "own $INPUTS.item" >>ran.log; echo $common.output', reads: [], depends_on: [common]}
+YAML
+	workflow outer <<'YAML'
+name: outer
+nodes:
+  - id: each
+    workflow: kid
+    fan_out: {items: [1, 2, 3]}
+YAML
+	ok pawl run outer -j4
+	equal "$(ran)" 'common own 1 own 2 own 3'
+	equal "$(pawl output 1/each)" '["of all","of all","of all"]'
+}
+
 # ---- loop_group ----
 
 loop() {

@@ -498,6 +498,50 @@ static void claim_is_one_process_s(void **state)
 	store_close(other);
 	assert_int_equal(store_claim(store, &a, &p->err), CLAIM_HELD);
 	assert_int_equal(store_claim(store, &b, &p->err), CLAIM_HELD);
+	/* Of two runs in one process, too. */
+	assert_int_equal(store_claim(store, &a, &p->err), CLAIM_BUSY);
+	store_unclaim(store, &a);
+	assert_int_equal(store_claim(store, &a, &p->err), CLAIM_HELD);
+	store_close(store);
+}
+
+static void write_something(struct project *p, struct store *store)
+{
+	struct node_row row = node_row_of(1, "node", NODE_COMPLETED);
+	assert_ok(p, nodes_put(store, &row, &p->err));
+	assert_true(store_is_dirty(store));
+}
+
+/* Whoever gets the claim next finds what was written under it. */
+static void claim_is_given_back_with_the_commit(void **state)
+{
+	struct project *p = *state;
+	struct store *store = open_store(p, STORE_WRITE);
+	struct store *other = open_store(p, STORE_WRITE);
+	struct digest a = digest_of("a");
+	struct run_row run = run_row_of("flow");
+	int64_t id;
+	assert_ok(p, runs_create(store, &run, &id, &p->err));
+	assert_int_equal(store_claim(store, &a, &p->err), CLAIM_HELD);
+	write_something(p, store);
+	store_unclaim(store, &a);
+	assert_int_equal(store_claim(other, &a, &p->err), CLAIM_BUSY);
+	assert_ok(p, store_flush(store, &p->err));
+	assert_int_equal(store_claim(other, &a, &p->err), CLAIM_HELD);
+	store_unclaim(other, &a);
+	/* Taken again before the commit: it stays. */
+	assert_int_equal(store_claim(store, &a, &p->err), CLAIM_HELD);
+	write_something(p, store);
+	store_unclaim(store, &a);
+	assert_int_equal(store_claim(store, &a, &p->err), CLAIM_HELD);
+	assert_ok(p, store_flush(store, &p->err));
+	assert_int_equal(store_claim(other, &a, &p->err), CLAIM_BUSY);
+	/* A batch that is given up gives it back, too. */
+	write_something(p, store);
+	store_unclaim(store, &a);
+	store_write_cancel(store);
+	assert_int_equal(store_claim(other, &a, &p->err), CLAIM_HELD);
+	store_close(other);
 	store_close(store);
 }
 
@@ -651,6 +695,7 @@ int main(void)
 		STORE_TEST(reader_and_writer_at_once),
 		STORE_TEST(two_processes_write_at_once),
 		STORE_TEST(claim_is_one_process_s),
+		STORE_TEST(claim_is_given_back_with_the_commit),
 		STORE_TEST(claim_goes_with_its_process),
 		STORE_TEST(left_over_temporary_files_go),
 		STORE_TEST(full_disk_is_said_and_leaves_a_sound_store),
