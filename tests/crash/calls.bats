@@ -13,7 +13,7 @@ setup() {
 	setup_project
 	# The sanitizer's look for leaks is a tracer, too, and there can't be two.
 	export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
-	STRIDE=${STRIDE:-13}
+	STRIDE=${STRIDE:-29}
 	FIRST=${FIRST:-$((RANDOM % STRIDE + 1))}
 	echo "STRIDE=$STRIDE FIRST=$FIRST"
 	"$DIE_AT_CALL" 0 "$(type -P true)" || skip 'no process can be traced here'
