@@ -76,9 +76,33 @@ static void mark_related(struct invalidation *inv, size_t of, bool down)
 	}
 }
 
+/* Is it something that `holder` holds: an item of a fan_out, a member of a loop_group, a node of an include, which has no row
+ * of its own? */
+static bool is_held(const struct node_row *row, str holder, str node)
+{
+	str rest = str_slice(node, holder.len, node.len);
+	bool has_members = !row || str_is(row->type, "loop_group");
+	return str_starts(node, holder) &&
+	       (str_starts(rest, STR("[")) || (has_members && str_starts(rest, STR("__"))));
+}
+
+/* What the node holds goes with it.  True where there is any. */
+static bool mark_held(struct invalidation *inv, const struct node_row *row, str holder)
+{
+	bool any = false;
+	for (size_t i = 0; i < inv->nodes.len; i++) {
+		if (!is_held(row, holder, inv->nodes.ptr[i].node))
+			continue;
+		inv->marks[i] = any = true;
+	}
+	return any;
+}
+
 static bool mark_node(struct invalidation *inv, const char *name, int related)
 {
 	size_t at = find(inv, str_of(name));
+	if (at == SIZE_MAX && !related && mark_held(inv, NULL, str_of(name)))
+		return true;
 	if (at == SIZE_MAX) {
 		struct err err = {0};
 		str *names = arena_array(&inv->cli->arena, str, inv->nodes.len);
@@ -107,19 +131,19 @@ static const char *user_name(void)
 	return user ? user->pw_name : "someone";
 }
 
-static bool drop(struct invalidation *inv, const struct node_row *row, struct err *err)
+/* One stored result, if there is one; *found says. */
+static bool drop(struct invalidation *inv, const struct node_row *row, const char *shown,
+	bool *found, struct err *err)
 {
 	struct result_row result = {0};
-	bool found = false;
-	if (!row->result ||
-		!results_get(inv->store, &inv->cli->arena, row->result, &result, &found, err) ||
-		!found) {
-		talk_outf(inv->cli, "  %.*s  has no stored result\n", STR_ARG(row->node));
+	*found = false;
+	if (!row->result)
+		return true;
+	if (!results_get(inv->store, &inv->cli->arena, row->result, &result, found, err) || !*found)
 		return !err_is_set(err);
-	}
 	inv->count++;
-	talk_outf(inv->cli, "  %.*s  result of run %lld%s\n", STR_ARG(row->node),
-		(long long)result.run, result.dropped ? ", dropped already" : "");
+	talk_outf(inv->cli, "  %s  result of run %lld%s\n", shown, (long long)result.run,
+		result.dropped ? ", dropped already" : "");
 	if (inv->dry_run)
 		return true;
 	struct verdict_row verdict = {.kind = VERDICT_INVALIDATED,
@@ -139,12 +163,61 @@ static bool drop(struct invalidation *inv, const struct node_row *row, struct er
 	       verdicts_add(inv->store, &verdict, NULL, err);
 }
 
+/* The results of the runs in this one that the node holds: of a `workflow` node, or of an item of one. */
+static bool drop_inner(struct invalidation *inv, int64_t run, str holder, const char *shown,
+	unsigned depth, struct err *err)
+{
+	struct arena *arena = &inv->cli->arena;
+	struct run_list runs = {0};
+	if (!runs_children(inv->store, arena, run, &runs, err))
+		return false;
+	for (size_t r = 0; depth && r < runs.len; r++) {
+		struct node_list nodes = {0};
+		if (!str_eq(runs.ptr[r].parent_node, holder))
+			continue;
+		if (!nodes_list(inv->store, arena, runs.ptr[r].id, &nodes, err))
+			return false;
+		for (size_t i = 0; i < nodes.len; i++) {
+			str node = nodes.ptr[i].node;
+			const char *name = arena_printf(arena, "%s/%.*s", shown, STR_ARG(node));
+			bool found = false;
+			if (!drop(inv, &nodes.ptr[i], name, &found, err) ||
+				!drop_inner(inv, runs.ptr[r].id, node, name, depth - 1, err))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* What the node is, or what it holds. */
+static bool drop_node(struct invalidation *inv, size_t at, struct err *err)
+{
+	const struct node_row *row = &inv->nodes.ptr[at];
+	const char *shown = arena_str(&inv->cli->arena, row->node).ptr;
+	size_t before = inv->count;
+	bool found = false;
+	bool holds_others = false;
+	if (!drop(inv, row, shown, &found, err) ||
+		!drop_inner(inv, inv->run.id, row->node, shown, 16, err))
+		return false;
+	for (size_t i = 0; i < inv->nodes.len; i++)
+		holds_others = holds_others ||
+		               (inv->marks[i] && is_held(row, row->node, inv->nodes.ptr[i].node));
+	if (inv->count == before && !holds_others)
+		talk_outf(inv->cli, "  %s  has no stored result\n", shown);
+	return true;
+}
+
 static int apply(struct invalidation *inv)
 {
 	struct err err = {0};
 	talk_outf(inv->cli, "%s\n", inv->dry_run ? "would invalidate:" : "invalidated:");
 	for (size_t i = 0; i < inv->nodes.len; i++) {
-		if (inv->marks[i] && !drop(inv, &inv->nodes.ptr[i], &err))
+		if (inv->marks[i])
+			mark_held(inv, &inv->nodes.ptr[i], inv->nodes.ptr[i].node);
+	}
+	for (size_t i = 0; i < inv->nodes.len; i++) {
+		if (inv->marks[i] && !drop_node(inv, i, &err))
 			return talk_fail(inv->cli, &err);
 	}
 	if (!inv->dry_run && !store_flush(inv->store, &err))
@@ -214,6 +287,7 @@ const struct command command_invalidate = {"invalidate", "Let go",
 	"  pawl invalidate 6 --downstream-of fetch -n\n"
 	"  pawl invalidate last fetch --reason \"the server was down\"\n\n"
 	"usage: pawl invalidate RUN NODE… [options]\n\n"
+	"With a fan_out go its items, with a loop_group its members, with a `workflow` node what its run made.\n\n"
 	"      --downstream-of NODE   everything that consumed its output, directly or not\n"
 	"      --upstream-of NODE     everything that it consumed, directly or not\n"
 	"      --reason TEXT          kept, and shown by `why` and at the next run\n"

@@ -248,16 +248,7 @@ static void add_invalidate(struct buf *out, const struct node_row *row)
 	struct arena arena = {0};
 	const struct value *inputs = json_parse(&arena, row->inputs, NULL);
 	struct buf command = {0};
-	size_t count = inputs && inputs->kind == VALUE_LIST ? inputs->as.list.count : 0;
-	for (size_t i = 0; i < count; i++) {
-		const struct value *state = value_get(&inputs->as.list.items[i], STR("state"));
-		const struct value *name = value_get(&inputs->as.list.items[i], STR("node"));
-		if (!state || !name || !str_is(state->as.text, "reused"))
-			continue;
-		if (!command.len)
-			buf_printf(&command, "pawl invalidate %lld", (long long)row->run);
-		buf_printf(&command, " %.*s", STR_ARG(name->as.text));
-	}
+	blame_command(&command, row);
 	if (inputs) {
 		buf_add_z(out, ",\"inputs\":");
 		json_write(out, inputs);

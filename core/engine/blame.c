@@ -147,28 +147,114 @@ struct reused {
 	size_t count;
 	size_t exonerated;
 	size_t unproven;
-	struct buf names;
+	size_t shown;
+	str last;       /* name */
 	int64_t origin; /* of the last one */
 };
+
+enum {
+	FEW = 5,     /* are named one by one */
+	SOME = 1000, /* are looked at */
+};
+
+static void add_name(struct buf *out, str name)
+{
+	bool is_plain = str_find_char(name, '[', 0) == SIZE_MAX;
+	buf_printf(out, is_plain ? " %.*s" : " '%.*s'", STR_ARG(name));
+}
+
+static bool is_reused(const struct value *input)
+{
+	return str_is(text_of(input, STR("state")), "reused");
+}
+
+/* In a run within this one: the name after the last slash, and the number of that run. */
+static void add_inner_command(struct buf *out, str name, int64_t run)
+{
+	size_t start = 0;
+	for (size_t at = 0; (at = str_find_char(name, '/', start)) != SIZE_MAX;)
+		start = at + 1;
+	buf_printf(out, "%spawl invalidate %lld", out->len ? "; " : "", (long long)run);
+	add_name(out, str_slice(name, start, name.len));
+}
+
+static void add_command(struct buf *out, const struct value *inputs, int64_t run)
+{
+	struct buf inner = {0};
+	str last = STR("");
+	size_t count = 0;
+	for (size_t i = 0; i < inputs->as.list.count; i++)
+		count += is_reused(&inputs->as.list.items[i]);
+	for (size_t i = 0; i < inputs->as.list.count; i++) {
+		const struct value *input = &inputs->as.list.items[i];
+		str name = text_of(input, STR("node"));
+		int64_t inner_run = number_of(input, STR("run"));
+		size_t slash = str_find_char(name, '/', 0);
+		size_t bracket = str_find_char(name, '[', 0);
+		if (!is_reused(input))
+			continue;
+		if (count > FEW)
+			name = str_slice(name, 0, slash < bracket ? slash : bracket);
+		else if (inner_run && slash != SIZE_MAX) {
+			add_inner_command(&inner, name, inner_run);
+			continue;
+		}
+		if (str_eq(name, last))
+			continue;
+		if (!last.len)
+			buf_printf(out, "pawl invalidate %lld", (long long)run);
+		add_name(out, name);
+		last = name;
+	}
+	if (inner.len)
+		buf_printf(out, "%s%s", out->len ? "; " : "", buf_cstr(&inner));
+	buf_finish(&inner);
+}
+
+void blame_command(struct buf *out, const struct node_row *row)
+{
+	struct arena arena = {0};
+	const struct value *inputs = json_parse(&arena, row->inputs, NULL);
+	if (inputs && inputs->kind == VALUE_LIST)
+		add_command(out, inputs, row->run);
+	arena_finish(&arena);
+}
+
+/* Of an item its fan_out; what is in a run within is of another workflow. */
+static const struct node *find_maker(struct report *r, str name)
+{
+	bool is_inner = str_find_char(name, '/', 0) != SIZE_MAX;
+	size_t end = str_find_char(name, '[', 0);
+	return r->workflow && !is_inner ? workflow_find(r->workflow, str_slice(name, 0, end))
+	                                : NULL;
+}
 
 static void add_reused_input(struct report *r, const struct value *input, struct reused *all)
 {
 	struct result_row row = {0};
 	bool found = false;
 	str name = text_of(input, STR("node"));
+	struct buf hidden = {0};
+	struct buf *shown_in = r->out;
+	all->last = name;
 	all->origin = number_of(input, STR("origin"));
-	buf_printf(&all->names, " %.*s", STR_ARG(name));
+	if (all->shown++ >= SOME)
+		return;
+	if (all->shown > FEW)
+		r->out = &hidden;
 	buf_printf(r->out, "    %.*s  from run %lld", STR_ARG(name), (long long)all->origin);
 	if (results_get(r->store, &r->arena, number_of(input, STR("result")), &row, &found, NULL) &&
 		found) {
 		results_history(r->store, &row, NULL);
 		buf_add_z(r->out, ", ");
 		clock_add_age(r->out, clock_wall_ms() - row.made_ms);
-		buf_printf(r->out, ", reused %lld time%s, ", (long long)row.times_reused,
+		buf_printf(r->out, ", reused %lld time%s", (long long)row.times_reused,
 			row.times_reused == 1 ? "" : "s");
-		const struct node *made_by = r->workflow ? workflow_find(r->workflow, name) : NULL;
-		if (made_by)
+		const struct node *made_by = find_maker(r, name);
+		if (made_by) {
+			buf_add_z(r->out, ", ");
 			contract_describe(made_by, r->out);
+		}
 		add_what(r, &row);
 		all->unproven += !row.provable;
 		if (is_exonerated(r, &row)) {
@@ -177,24 +263,28 @@ static void add_reused_input(struct report *r, const struct value *input, struct
 		}
 	}
 	buf_add_char(r->out, '\n');
+	r->out = shown_in;
+	buf_finish(&hidden);
 }
 
 /* What to do about them. */
-static void add_advice(struct report *r, const struct reused *all)
+static void add_advice(struct report *r, struct reused *all)
 {
-	const char *names = all->names.ptr + 1;
 	if (all->exonerated == all->count) {
 		buf_printf(r->out, "  run again, %s gave the same: look at %.*s itself\n",
 			all->count == 1 ? "it" : "they", STR_ARG(r->node->id));
 		return;
 	}
-	buf_printf(r->out, "  if %s bad:   %spawl invalidate %lld %s%s\n",
+	struct buf command = {0};
+	blame_command(&command, &r->row);
+	buf_printf(r->out, "  if %s bad:   %s%s%s\n",
 		all->count == 1 ? "that output is" : "one of them is", paint(r, "\033[1m"),
-		(long long)r->row.run, names, paint(r, "\033[0m"));
+		buf_cstr(&command), paint(r, "\033[0m"));
+	buf_finish(&command);
 	const char *known = all->unproven ? "that is known of what " : "";
 	if (all->count == 1)
-		buf_printf(r->out, "  nothing %s%s depends on has changed since run %lld\n", known,
-			names, (long long)all->origin);
+		buf_printf(r->out, "  nothing %s%.*s depends on has changed since run %lld\n",
+			known, STR_ARG(all->last), (long long)all->origin);
 	else
 		buf_printf(r->out, "  nothing %sthey depend on has changed since they were made\n",
 			known);
@@ -207,7 +297,7 @@ static void add_inputs(struct report *r)
 	if (!inputs || inputs->kind != VALUE_LIST || !inputs->as.list.count)
 		return;
 	for (size_t i = 0; i < inputs->as.list.count; i++)
-		all.count += str_is(text_of(&inputs->as.list.items[i], STR("state")), "reused");
+		all.count += is_reused(&inputs->as.list.items[i]);
 	if (!all.count) {
 		buf_add_z(r->out,
 			"  nothing that it consumed was reused: all of it was made in this run\n");
@@ -217,11 +307,12 @@ static void add_inputs(struct report *r)
 		all.count == 1 ? "" : "s");
 	for (size_t i = 0; i < inputs->as.list.count; i++) {
 		const struct value *input = &inputs->as.list.items[i];
-		if (str_is(text_of(input, STR("state")), "reused"))
+		if (is_reused(input))
 			add_reused_input(r, input, &all);
 	}
+	if (all.shown > FEW)
+		buf_printf(r->out, "    and %zu more\n", all.shown - FEW);
 	add_advice(r, &all);
-	buf_finish(&all.names);
 }
 
 /* ---- the same failure again ---- */

@@ -13,4 +13,8 @@
 void blame_write(struct buf *out, struct store *store, const struct workflow *workflow, int64_t run,
 	const struct node *node, bool color);
 
+/* The command that lets go of all that the node consumed and that was reused; nothing where there is none.  Of many items of a
+ * fan_out it names the fan_out. */
+void blame_command(struct buf *out, const struct node_row *row);
+
 #endif

@@ -2,6 +2,7 @@
  * at the front runs one slot and reuses the rest.  The outcome is a JSON array in the order of the items. */
 #include "engine/control.h"
 #include "engine/internal.h"
+#include "engine/sources.h"
 
 #include "data/manifest.h"
 
@@ -179,6 +180,7 @@ static void join(struct fan *fan)
 	}
 	buf_add_char(&json, ']');
 	join_manifests(engine, fan);
+	sources_of_items(engine, attempt->unit, fan->slots, fan->count);
 	buf_printf(&sentence, "%zu item%s: %zu ran, %u reused", fan->count,
 		fan->count == 1 ? "" : "s", fan->count - fan->reused - fan->failed, fan->reused);
 	if (fan->failed)

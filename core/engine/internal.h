@@ -56,6 +56,9 @@ struct unit {
 	struct fan *fan;
 	struct loop *loop;
 	struct subrun *subrun;
+	/* And when it has ended: who made what it gives (sources.h). */
+	const struct source *sources;
+	size_t source_count;
 };
 
 /* Whether all that the body reads is known: the author declares it, or the type's plugin answers for it. */

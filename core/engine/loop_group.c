@@ -2,6 +2,7 @@
  * members are units of the graph that begin anew with each iteration; what they made before is what $LOOP_PREV means. */
 #include "engine/control.h"
 #include "engine/internal.h"
+#include "engine/sources.h"
 
 struct loop {
 	struct attempt *attempt; /* of the group itself */
@@ -67,6 +68,7 @@ static void end_loop(struct loop *loop, bool reached)
 	cas_get(engine->store, &last->out.output, &bytes, NULL);
 	attempt->unit->out.manifest = last->out.manifest;
 	attempt->unit->out.has_manifest = last->out.has_manifest;
+	sources_of_last(engine, attempt->unit, last);
 	str sentence = str_of(arena_printf(&engine->arena, "ended after %llu iteration%s",
 		(unsigned long long)loop->iteration, loop->iteration == 1 ? "" : "s"));
 	control_complete(attempt, buf_str(&bytes), sentence);

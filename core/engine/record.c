@@ -1,6 +1,7 @@
 /* record: what is written down of a node in a run, and what is told to people at the same moments. */
 #include "engine/history.h"
 #include "engine/internal.h"
+#include "engine/sources.h"
 
 #include "base/buf.h"
 
@@ -97,21 +98,42 @@ static void add_hex_member(struct buf *json, const char *name, const struct dige
 	buf_add_char(json, '"');
 }
 
+static void add_produced_json(struct buf *json, enum node_state state, const struct produced *out)
+{
+	buf_printf(json, ",\"state\":\"%s\",\"result\":%lld,\"origin\":%lld",
+		node_state_name(state), (long long)out->result, (long long)out->origin);
+	if (out->has_output)
+		add_hex_member(json, "output", &out->output);
+	if (out->has_manifest)
+		add_hex_member(json, "artifacts", &out->manifest);
+	buf_add_char(json, '}');
+}
+
 static void add_input_json(struct buf *json, const struct unit *dep)
 {
 	buf_add_z(json, json->len > 1 ? ",{\"node\":" : "{\"node\":");
 	json_write_string(json, dep->node->id);
-	buf_printf(json, ",\"state\":\"%s\",\"result\":%lld,\"origin\":%lld",
-		node_state_name(dep->state), (long long)dep->out.result,
-		(long long)dep->out.origin);
-	if (dep->out.has_output)
-		add_hex_member(json, "output", &dep->out.output);
-	if (dep->out.has_manifest)
-		add_hex_member(json, "artifacts", &dep->out.manifest);
-	buf_add_char(json, '}');
+	add_produced_json(json, dep->state, &dep->out);
 }
 
-static void add_inputs_json(struct buf *json, const struct attempt *attempt)
+/* What a control node handed on, for the report of a failure and for who is to be suspected. */
+static void add_sources_json(struct buf *json, struct attempt *attempt)
+{
+	struct sources sources = sources_consumed(attempt);
+	for (size_t i = 0; i < sources.count; i++) {
+		const struct source *source = &sources.ptr[i];
+		if (!source->is_behind)
+			continue;
+		buf_add_z(json, json->len > 1 ? ",{\"node\":" : "{\"node\":");
+		json_write_string(json, source->name);
+		if (source->run != attempt->engine->row.id)
+			buf_printf(json, ",\"run\":%lld", (long long)source->run);
+		add_produced_json(json, source->state, &source->out);
+	}
+}
+
+/* `deep`: also what is behind control nodes. */
+static void add_inputs_json(struct buf *json, struct attempt *attempt, bool deep)
 {
 	const struct node *node = attempt->unit->node;
 	buf_add_char(json, '[');
@@ -119,6 +141,8 @@ static void add_inputs_json(struct buf *json, const struct attempt *attempt)
 		add_input_json(json, &attempt->engine->units[node->deps[d]]);
 	for (uint32_t r = 0; r < node->ref_count; r++)
 		add_input_json(json, &attempt->engine->units[node->refs[r]]);
+	if (deep)
+		add_sources_json(json, attempt);
 	buf_add_char(json, ']');
 }
 
@@ -171,7 +195,7 @@ void record_node(struct attempt *attempt, enum node_state state, const struct ho
 	int64_t now = engine->world->wall_ms(engine->world->ctx);
 	/* A reused node consumed nothing in this run. */
 	if (state != NODE_REUSED && state != NODE_SKIPPED)
-		add_inputs_json(&inputs, attempt);
+		add_inputs_json(&inputs, attempt, state == NODE_FAILED);
 	add_extra_json(&extra, attempt, state, buf_str(&inputs));
 	struct node_row row = {.run = engine->row.id,
 		.node = unit->node->id,

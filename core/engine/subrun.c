@@ -3,6 +3,7 @@
  * with an old child. */
 #include "engine/control.h"
 #include "engine/internal.h"
+#include "engine/sources.h"
 
 static const unsigned deepest = 8;
 
@@ -231,6 +232,8 @@ static void complete(struct subrun *sub, const struct engine_summary *summary)
 	struct attempt *attempt = sub->attempt;
 	struct engine *engine = attempt->engine;
 	const struct unit *from = returned(sub);
+	if (from)
+		sources_of_inner(engine, attempt->unit, sub->child, from);
 	struct buf bytes = {0};
 	struct err err = {0};
 	str sentence = str_of(arena_printf(&engine->arena, "run %lld: %u ran, %u reused",

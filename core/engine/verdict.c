@@ -4,14 +4,21 @@
 #include "engine/history.h"
 #include "engine/internal.h"
 #include "engine/rules.h"
+#include "engine/sources.h"
 
-static bool has_verdict(struct attempt *attempt, str node, const struct digest *output,
-	const struct digest *manifest, enum verdict_kind kind)
+/* What a verdict is on. */
+struct accused {
+	str workflow;
+	str node;
+	const struct produced *out;
+};
+
+static bool has_verdict(struct attempt *attempt, const struct accused *on, enum verdict_kind kind)
 {
 	struct verdict_list list = {0};
-	struct engine *engine = attempt->engine;
-	if (!verdicts_on(engine->store, &attempt->arena, engine->workflow->name, node, output,
-		    manifest, &list, NULL))
+	if (!verdicts_on(attempt->engine->store, &attempt->arena, on->workflow, on->node,
+		    &on->out->output, on->out->has_manifest ? &on->out->manifest : NULL, &list,
+		    NULL))
 		return false;
 	for (size_t i = 0; i < list.len; i++) {
 		if (list.ptr[i].kind == kind)
@@ -20,94 +27,74 @@ static bool has_verdict(struct attempt *attempt, str node, const struct digest *
 	return false;
 }
 
-static void add(struct attempt *attempt, enum verdict_kind kind, str node,
-	const struct produced *on, const char *reason)
+static void add(struct attempt *attempt, enum verdict_kind kind, const struct accused *on,
+	const char *reason)
 {
 	struct engine *engine = attempt->engine;
 	struct verdict_row row = {.kind = kind,
-		.workflow = engine->workflow->name,
-		.node = node,
-		.output = on->output,
-		.result = on->result,
+		.workflow = on->workflow,
+		.node = on->node,
+		.output = on->out->output,
+		.result = on->out->result,
 		.run = engine->row.id,
 		.by = STR("pawl"),
 		.reason = str_of(reason),
 		.at_ms = engine->world->wall_ms(engine->world->ctx),
 		.automatic = true};
-	if (on->has_manifest)
-		row.manifest = on->manifest;
+	if (on->out->has_manifest)
+		row.manifest = on->out->manifest;
 	verdicts_add(engine->store, &row, NULL, NULL);
 }
 
-static void suspect(
-	struct attempt *attempt, str node, const struct produced *on, const char *reason)
+static void suspect(struct attempt *attempt, const struct accused *on, const char *reason)
 {
-	const struct digest *manifest = on->has_manifest ? &on->manifest : NULL;
-	if (has_verdict(attempt, node, &on->output, manifest, VERDICT_EXONERATED) ||
-		has_verdict(attempt, node, &on->output, manifest, VERDICT_SUSPECT) ||
-		has_verdict(attempt, node, &on->output, manifest, VERDICT_QUARANTINED))
+	if (has_verdict(attempt, on, VERDICT_EXONERATED) ||
+		has_verdict(attempt, on, VERDICT_SUSPECT) ||
+		has_verdict(attempt, on, VERDICT_QUARANTINED))
 		return;
-	add(attempt, VERDICT_SUSPECT, node, on, reason);
+	add(attempt, VERDICT_SUSPECT, on, reason);
 }
 
-static void each_input(
-	struct attempt *attempt, void (*fn)(struct attempt *attempt, const struct unit *dep))
-{
-	const struct node *node = attempt->unit->node;
-	for (uint32_t d = 0; d < node->dep_count; d++)
-		fn(attempt, &attempt->engine->units[node->deps[d]]);
-	for (uint32_t r = 0; r < node->ref_count; r++)
-		fn(attempt, &attempt->engine->units[node->refs[r]]);
-}
-
-static void note_failed(struct attempt *attempt, const struct unit *dep)
+static void note_consumed(struct attempt *attempt, bool passed)
 {
 	struct engine *engine = attempt->engine;
-	if (!dep->out.result)
-		return;
-	results_consumed(engine->store, dep->out.result, engine->row.id, attempt->unit->node->id,
-		false, NULL);
+	struct sources sources = sources_consumed(attempt);
+	for (size_t i = 0; i < sources.count; i++) {
+		if (sources.ptr[i].out.result)
+			results_consumed(engine->store, sources.ptr[i].out.result, engine->row.id,
+				attempt->unit->node->id, passed, NULL);
+	}
 }
 
 static void suspect_reused(struct attempt *attempt)
 {
-	struct engine *engine = attempt->engine;
-	const struct node *node = attempt->unit->node;
-	size_t most = (size_t)node->dep_count + node->ref_count;
-	const struct unit **units = arena_array(&attempt->arena, const struct unit *, most);
-	str *names = arena_array(&attempt->arena, str, most);
-	bool *marks = arena_array(&attempt->arena, bool, most);
+	struct sources all = sources_consumed(attempt);
+	const struct source **reused =
+		arena_array(&attempt->arena, const struct source *, all.count);
+	str *names = arena_array(&attempt->arena, str, all.count);
+	bool *marks = arena_array(&attempt->arena, bool, all.count);
 	size_t count = 0;
-	for (size_t i = 0; i < most; i++) {
-		uint32_t index =
-			i < node->dep_count ? node->deps[i] : node->refs[i - node->dep_count];
-		const struct unit *dep = &engine->units[index];
-		if (dep->state != NODE_REUSED || !dep->out.result)
+	for (size_t i = 0; i < all.count; i++) {
+		if (all.ptr[i].state != NODE_REUSED || !all.ptr[i].out.result)
 			continue;
-		units[count] = dep;
-		names[count++] = dep->node->id;
+		reused[count] = &all.ptr[i];
+		names[count++] = all.ptr[i].name;
 	}
 	rules_failed(attempt, attempt->has_exit ? attempt->exit.code : -1, attempt->exit.signal,
 		names, count, marks);
 	for (size_t i = 0; i < count; i++) {
+		struct accused on = {reused[i]->workflow, reused[i]->node, &reused[i]->out};
 		if (marks[i])
-			suspect(attempt, names[i], &units[i]->out,
+			suspect(attempt, &on,
 				arena_printf(&attempt->arena, "%.*s failed on it in run %lld",
-					STR_ARG(node->id), (long long)engine->row.id));
+					STR_ARG(attempt->unit->node->id),
+					(long long)attempt->engine->row.id));
 	}
-}
-
-static void note_passed(struct attempt *attempt, const struct unit *dep)
-{
-	struct engine *engine = attempt->engine;
-	if (dep->out.result)
-		results_consumed(engine->store, dep->out.result, engine->row.id,
-			attempt->unit->node->id, true, NULL);
 }
 
 void verdict_after_failure(struct attempt *attempt)
 {
-	each_input(attempt, note_failed);
+	note_consumed(attempt, false);
 	if (!attempt->engine->options->no_suspect)
 		suspect_reused(attempt);
 }
@@ -118,7 +105,8 @@ static bool parse_digest(const struct value *value, struct digest *out)
 }
 
 /* An output on which the node failed in that run, itself as it is now: is it another than the one that it has now? */
-static void accuse_input(struct attempt *attempt, const struct value *input, int64_t run)
+static void accuse_input(
+	struct attempt *attempt, const struct map *sources, const struct value *input, int64_t run)
 {
 	const struct value *name = value_get(input, STR("node"));
 	struct produced then = {.emits = STR("")};
@@ -126,15 +114,15 @@ static void accuse_input(struct attempt *attempt, const struct value *input, int
 		!parse_digest(value_get(input, STR("output")), &then.output))
 		return;
 	then.has_manifest = parse_digest(value_get(input, STR("artifacts")), &then.manifest);
-	const struct node *node = workflow_find(attempt->engine->workflow, name->as.text);
-	const struct produced *now = node ? &attempt->engine->units[node->index].out : NULL;
-	if (!now || !now->has_output)
+	const struct source *now = map_get(sources, name->as.text);
+	if (!now)
 		return;
-	bool same = digest_eq(&now->output, &then.output) &&
-	            now->has_manifest == then.has_manifest &&
-	            (!now->has_manifest || digest_eq(&now->manifest, &then.manifest));
+	bool same = digest_eq(&now->out.output, &then.output) &&
+	            now->out.has_manifest == then.has_manifest &&
+	            (!now->out.has_manifest || digest_eq(&now->out.manifest, &then.manifest));
+	struct accused on = {now->workflow, now->node, &then};
 	if (!same)
-		suspect(attempt, node->id, &then,
+		suspect(attempt, &on,
 			arena_printf(&attempt->arena,
 				"%.*s failed on it in run %lld and passed on another",
 				STR_ARG(attempt->unit->node->id), (long long)run));
@@ -144,15 +132,21 @@ static void accuse_input(struct attempt *attempt, const struct value *input, int
 static void accuse_earlier_inputs(struct attempt *attempt)
 {
 	history_load(attempt);
-	for (size_t i = 0; i < history_count(attempt->failed); i++) {
+	size_t count = history_count(attempt->failed);
+	struct sources consumed = count ? sources_consumed(attempt) : (struct sources){0};
+	struct map sources = {0};
+	for (size_t i = 0; i < consumed.count; i++)
+		map_put(&sources, consumed.ptr[i].name, (void *)(uintptr_t)&consumed.ptr[i]);
+	for (size_t i = 0; i < count; i++) {
 		struct past_failure past = history_at(attempt->failed, i);
 		struct digest own;
 		if (!digest_parse(past.own, &own) || !digest_eq(&own, &attempt->own) ||
 			!past.inputs || past.inputs->kind != VALUE_LIST)
 			continue;
 		for (size_t k = 0; k < past.inputs->as.list.count; k++)
-			accuse_input(attempt, &past.inputs->as.list.items[k], past.run);
+			accuse_input(attempt, &sources, &past.inputs->as.list.items[k], past.run);
 	}
+	map_finish(&sources);
 }
 
 /* Of this output only: others of the node may be under suspicion too. */
@@ -176,7 +170,6 @@ static void judge_suspect(struct attempt *attempt)
 {
 	const struct result_row *then = attempt->suspected;
 	const struct produced *now = &attempt->unit->out;
-	str node = attempt->unit->node->id;
 	struct produced old = {.output = then->output,
 		.manifest = then->manifest,
 		.has_output = true,
@@ -186,14 +179,15 @@ static void judge_suspect(struct attempt *attempt)
 	bool same = digest_eq(&now->output, &then->output) &&
 	            now->has_manifest == then->has_manifest &&
 	            (!now->has_manifest || digest_eq(&now->manifest, &then->manifest));
+	struct accused on = {attempt->engine->workflow->name, attempt->unit->node->id, &old};
 	release_suspicion(attempt, &old);
 	if (same) {
-		add(attempt, VERDICT_EXONERATED, node, &old, "run again, it gave the same output");
+		add(attempt, VERDICT_EXONERATED, &on, "run again, it gave the same output");
 		tell(attempt, EVENT_NOTE,
 			STR("it gave the same output again: the fault is not in it"));
 		return;
 	}
-	add(attempt, VERDICT_QUARANTINED, node, &old,
+	add(attempt, VERDICT_QUARANTINED, &on,
 		"run again after a consumer failed on it, it gave another output");
 	tell(attempt, EVENT_NOTE,
 		str_of(arena_printf(&attempt->arena,
@@ -203,7 +197,7 @@ static void judge_suspect(struct attempt *attempt)
 
 void verdict_after_success(struct attempt *attempt)
 {
-	each_input(attempt, note_passed);
+	note_consumed(attempt, true);
 	if (attempt->is_suspect_rerun)
 		judge_suspect(attempt);
 	if (!attempt->engine->options->no_suspect)

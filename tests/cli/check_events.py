@@ -70,29 +70,38 @@ def check_nesting(events):
     assert not going, f"{list(going)} did not end"
 
 
+def who(event):
+    """A node of an inner run has its path before its own name; in a loop it begins and ends once an iteration."""
+    return event.get("path", event["node"]), event.get("iteration")
+
+
+def check_ends(events):
+    """Each node ends once, and nothing is told of it afterwards."""
+    ended = Counter(who(e) for e in events if e["event"] == "node_ended")
+    assert all(n == 1 for n in ended.values()), f"ended more than once: {ended}"
+    done = set()
+    for i, e in enumerate(events):
+        if e["event"] in ("node_decided", "node_started", "node_output", "node_retry", "node_paused"):
+            assert who(e) not in done, f"{e['event']} of {who(e)} after its end"
+        if e["event"] == "node_ended":
+            done.add(who(e))
+        if e["event"] == "node_failed":
+            before = events[i - 1]
+            assert before["event"] == "node_ended" and who(before) == who(e), "node_failed without its node_ended"
+
+
 def check_order(events):
     check_nesting(events)
+    check_ends(events)
     events = [e for e in events if "path" not in e]
     names = [e["event"] for e in events]
     if "run_started" in names:
         assert names.count("run_started") == 1 and names[0] == "run_started", "run_started is not the first"
         assert names.count("run_ended") == 1 and names[-1] == "run_ended", "run_ended is not the last"
-    ended = Counter(e["node"] for e in events if e["event"] == "node_ended")
-    # What is in a loop or an include has its name before its own; in a loop it ends once an iteration.
-    assert all(n == 1 for node, n in ended.items() if "__" not in node), f"ended more than once: {ended}"
-    ended.update(e["node"] for e in events if e["event"] == "node_paused")
     if "run_started" in names and not events[0]["plan"] and events[-1].get("state") != "paused":
+        ended = {e["node"] for e in events if e["event"] in ("node_ended", "node_paused")}
         listed = [node for node in ended if not node.endswith("]")]
         assert len(listed) == events[0]["nodes"], f"{len(listed)} of {events[0]['nodes']} nodes ended"
-    done = set()
-    for i, e in enumerate(events):
-        if e["event"] in ("node_decided", "node_started", "node_output", "node_retry") and "__" not in e["node"]:
-            assert e["node"] not in done, f"{e['event']} of {e['node']} after its end"
-        if e["event"] == "node_ended":
-            done.add(e["node"])
-        if e["event"] == "node_failed":
-            before = events[i - 1]
-            assert (before["event"], before["node"]) == ("node_ended", e["node"]), "node_failed without its node_ended"
 
 
 def main():
