@@ -31,6 +31,7 @@ struct cli {
 	const char *project;   /* absolute; set by cli_project() */
 	struct types *types;   /* set by cli_types() */
 	struct outlet *outlet; /* standard output while a run goes on; NULL: written at once */
+	int out_error;         /* errno of the write to standard output that failed, or 0 */
 	bool is_json;
 	bool is_quiet;
 	bool is_verbose;
@@ -83,9 +84,12 @@ void talk_note(struct cli *cli, const char *format, ...) __attribute__((format(p
 /* ANSI sequences, or "" where colours aren't welcome. */
 enum color { COLOR_NONE, COLOR_RED, COLOR_GREEN, COLOR_YELLOW, COLOR_BLUE, COLOR_DIM, COLOR_BOLD };
 const char *talk_color(const struct cli *cli, bool err, enum color color);
-/* Everything of `text` to stdout; exits with 0 in silence where the reader is gone, 4 where the disk is full; but through the
- * outlet while there is one: a run goes on without its reader. */
+/* Everything of `text` to stdout.  Where the reader is gone or the disk is full, what follows is dropped and the command goes
+ * on: it may be half way through what it changes.  One that only prints can stop once cli->out_error is set.  While there is an
+ * outlet, through it. */
 void talk_out(struct cli *cli, str text);
+/* At the end of a command, with its exit code: tells of a full disk, which is exit 4 if all else went well. */
+int talk_finish(struct cli *cli, int code);
 void talk_outf(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A table for people: columns padded to their widest cell, the last one as long as it is. */
@@ -114,7 +118,8 @@ struct workflow *cli_load_file(struct cli *cli, const char *path);
 /* Every workflow file there is: fn(arg, path). */
 void cli_each_workflow(struct cli *cli, void (*fn)(void *arg, const char *path), void *arg);
 
-/* "7" or "7/node" -> run and node ("" where there is none); "last" is the newest run.  False: told why. */
+/* "7" or "7/node" -> run and node ("" where there is none); "last" is the newest run; "7/deploy/test" is a node of the run that
+ * `deploy` began.  False: told why. */
 bool cli_parse_run(struct cli *cli, struct store *store, const char *text, int64_t *run, str *node);
 /* The row of a run that must be there; false: told why, with what to do. */
 bool cli_get_run(struct cli *cli, struct store *store, int64_t run, struct run_row *row);

@@ -1,6 +1,7 @@
 /* cmd_artifacts: the files that the nodes of a run made, from the store: listed, or written out into a new place.  The
  * project and the run's own directory are not looked at: what is shown is what would be restored. */
 #include "cli/cli.h"
+#include "cli/objects.h"
 #include "cli/rows.h"
 #include "store/cas.h"
 #include "sys/fs.h"
@@ -47,17 +48,17 @@ static void print_json(const struct artifacts *a)
 	for (size_t i = 0; i < a->list.len; i++) {
 		const struct artifact *f = &a->list.ptr[i].artifact;
 		buf_printf(&out, "{\"kind\":\"%s\"", kind_name(f->kind));
-		rows_add_json(&out, "node", a->list.ptr[i].node);
-		rows_add_json(&out, "root",
+		object_text(&out, "node", a->list.ptr[i].node);
+		object_text(&out, "root",
 			f->root == ROOT_ARTIFACTS ? STR("artifacts") : STR("project"));
-		rows_add_json(&out, "path", f->path);
+		object_text(&out, "path", f->path);
 		if (f->kind == ARTIFACT_LINK)
-			rows_add_json(&out, "target", f->target);
+			object_text(&out, "target", f->target);
 		else
 			buf_printf(&out, ",\"mode\":\"%o\"", f->mode);
 		if (f->kind == ARTIFACT_FILE) {
 			buf_printf(&out, ",\"size\":%llu", (unsigned long long)f->size);
-			rows_add_json_digest(&out, "digest", &f->digest);
+			object_digest(&out, "digest", &f->digest);
 		}
 		buf_add_z(&out, "}\n");
 	}

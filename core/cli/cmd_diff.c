@@ -2,6 +2,7 @@
  * the parts of their keys, the facts of their traces, the files that they left, and their outputs. */
 #include "cli/cli.h"
 #include "cli/compare.h"
+#include "cli/objects.h"
 #include "cli/rows.h"
 #include "cli/textdiff.h"
 #include "data/json.h"
@@ -287,10 +288,10 @@ static void add_side_json(struct buf *out, const char *name, const struct side *
 	buf_printf(out, "{\"state\":\"%s\",\"duration_ms\":%llu,\"origin\":%lld",
 		node_state_name(side->row.state), (unsigned long long)duration(&side->row),
 		(long long)side->row.origin);
-	rows_add_json(out, "error", side->row.error);
-	rows_add_json(out, "output", side->row.output);
+	object_text(out, "error", side->row.error);
+	object_text(out, "output", side->row.output);
 	if (side->left.has_manifest)
-		rows_add_json_digest(out, "artifacts", &side->left.manifest);
+		object_digest(out, "artifacts", &side->left.manifest);
 	buf_add_char(out, '}');
 }
 
@@ -309,14 +310,14 @@ static void add_fact_json(struct buf *out, const char *name, const struct fact *
 	if (!fact || fact->kind == FACT_ABSENT)
 		buf_printf(out, ",\"%s\":null", name);
 	else
-		rows_add_json_digest(out, name, &fact->digest);
+		object_digest(out, name, &fact->digest);
 }
 
 static void print_json(struct differ *d, const struct node_difference *n)
 {
 	struct buf *out = &d->out;
 	buf_printf(out, "{\"same\":%s", n->is_same ? "true" : "false");
-	rows_add_json(out, "node", n->node);
+	object_text(out, "node", n->node);
 	add_side_json(out, "then", &n->a);
 	add_side_json(out, "now", &n->b);
 	buf_add_z(out, ",\"key\":[");
@@ -332,7 +333,7 @@ static void print_json(struct differ *d, const struct node_difference *n)
 		const struct fact_change *c = &n->facts.list.ptr[i];
 		const struct fact *named = c->now ? c->now : c->then;
 		buf_printf(out, "%s{\"kind\":\"%s\"", i ? "," : "", fact_kind_name(named->kind));
-		rows_add_json(out, "path", named->path);
+		object_text(out, "path", named->path);
 		add_fact_json(out, "then", c->then);
 		add_fact_json(out, "now", c->now);
 		buf_add_char(out, '}');

@@ -2,6 +2,7 @@
  * behind, and what the file system can do. */
 #include "cli/cli.h"
 #include "cli/doctor.h"
+#include "cli/objects.h"
 #include "cli/rows.h"
 #include "store/results.h"
 #include "sys/fs.h"
@@ -28,9 +29,9 @@ void doctor_say(struct doctor *d, enum finding finding, const char *check, const
 	d->problems += finding == FINDING_BAD;
 	if (cli->is_json) {
 		buf_printf(&out, "{\"check\":\"%s\",\"finding\":\"%s\"", check, words[finding]);
-		rows_add_json(&out, "message", buf_str(&text));
+		object_text(&out, "message", buf_str(&text));
 		if (help)
-			rows_add_json(&out, "help", str_of(help));
+			object_text(&out, "help", str_of(help));
 		buf_add_z(&out, "}\n");
 	} else if (!cli->is_quiet || finding != FINDING_OK) {
 		buf_printf(&out, "%s%-8s%s %-10s ", talk_color(cli, false, colors[finding]),

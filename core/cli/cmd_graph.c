@@ -1,6 +1,7 @@
 /* cmd_graph: a workflow as a drawing: for the terminal, for Graphviz, for Mermaid; with the states of a run. */
 #include "cli/cli.h"
 #include "cli/lanes.h"
+#include "cli/objects.h"
 #include "cli/rows.h"
 #include "data/json.h"
 
@@ -165,9 +166,9 @@ static void json(struct graph *g)
 		const char *state = state_of(g, node);
 		buf_add_z(&g->out, "{\"node\":");
 		json_write_string(&g->out, node->id);
-		rows_add_json(&g->out, "type", node->type);
+		object_text(&g->out, "type", node->type);
 		if (state)
-			rows_add_json(&g->out, "state", str_of(state));
+			object_text(&g->out, "state", str_of(state));
 		buf_add_z(&g->out, ",\"depends_on\":[");
 		for (uint32_t d = 0; d < node->dep_count; d++) {
 			buf_add_z(&g->out, d ? "," : "");

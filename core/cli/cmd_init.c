@@ -2,6 +2,7 @@
  * one of its files is there already, none is written. */
 #include "cli/cli.h"
 #include "cli/embedded.h"
+#include "cli/objects.h"
 #include "cli/rows.h"
 #include "sys/fs.h"
 
@@ -92,7 +93,7 @@ static int list(struct cli *cli)
 		if (cli->is_json) {
 			struct buf out = {0};
 			buf_printf(&out, "{\"template\":\"%.*s\"", STR_ARG(template));
-			rows_add_json(&out, "description", description);
+			object_text(&out, "description", description);
 			buf_add_z(&out, "}\n");
 			talk_out(cli, buf_str(&out));
 			buf_finish(&out);

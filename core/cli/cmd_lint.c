@@ -1,6 +1,7 @@
 /* cmd_lint: checks workflow files without running anything of them; `pawl types` lists what a node can be. */
 #include "cli/cli.h"
 #include "cli/lint_fix.h"
+#include "cli/objects.h"
 #include "cli/rows.h"
 
 extern const struct command command_lint, command_types;
@@ -17,8 +18,8 @@ static void print_workflow_json(struct cli *cli, const struct workflow *workflow
 {
 	struct buf out = {0};
 	buf_printf(&out, "{\"nodes\":%u", workflow->node_count);
-	rows_add_json(&out, "workflow", workflow->name);
-	rows_add_json(&out, "file", str_of(path));
+	object_text(&out, "workflow", workflow->name);
+	object_text(&out, "file", str_of(path));
 	buf_add_z(&out, "}\n");
 	talk_out(cli, buf_str(&out));
 	buf_finish(&out);
@@ -72,14 +73,14 @@ static void print_type_json(struct cli *cli, str keyword, const char *path,
 {
 	struct buf out = {0};
 	buf_printf(&out, "{\"usable\":%s", type ? "true" : "false");
-	rows_add_json(&out, "type", keyword);
-	rows_add_json(&out, "file", str_of(path));
+	object_text(&out, "type", keyword);
+	object_text(&out, "file", str_of(path));
 	if (type) {
-		rows_add_json(&out, "summary", str_of(type->type->summary));
-		rows_add_json(&out, "plugin", str_of(type->plugin->id));
-		rows_add_json(&out, "version", str_of(type->plugin->version));
+		object_text(&out, "summary", str_of(type->type->summary));
+		object_text(&out, "plugin", str_of(type->plugin->id));
+		object_text(&out, "version", str_of(type->plugin->version));
 	} else {
-		rows_add_json(&out, "problem", str_of(problem));
+		object_text(&out, "problem", str_of(problem));
 	}
 	buf_add_z(&out, "}\n");
 	talk_out(cli, buf_str(&out));

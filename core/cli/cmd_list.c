@@ -1,6 +1,7 @@
 /* cmd_list: every workflow there is: name, what it is for, how many nodes, and how it ended last.  A file that can't be
  * loaded is one line of the list and hides none of the others. */
 #include "cli/cli.h"
+#include "cli/objects.h"
 #include "cli/rows.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
@@ -96,15 +97,15 @@ static void print_json(const struct listing *l)
 	for (size_t i = 0; i < l->list.len; i++) {
 		const struct listed *w = &l->list.ptr[i];
 		buf_printf(&out, "{\"nodes\":%u", w->nodes);
-		rows_add_json(&out, "workflow", w->name);
-		rows_add_json(&out, "file", str_of(w->path));
-		rows_add_json(&out, "description", w->description);
+		object_text(&out, "workflow", w->name);
+		object_text(&out, "file", str_of(w->path));
+		object_text(&out, "description", w->description);
 		if (w->problem.len)
-			rows_add_json(&out, "problem", w->problem);
+			object_text(&out, "problem", w->problem);
 		if (w->has_run) {
 			buf_printf(&out, ",\"run\":%lld,\"started_ms\":%lld", (long long)w->last.id,
 				(long long)w->last.started_ms);
-			rows_add_json(&out, "state", str_of(state_of(&w->last)));
+			object_text(&out, "state", str_of(state_of(&w->last)));
 		}
 		buf_add_z(&out, "}\n");
 	}

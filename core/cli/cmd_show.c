@@ -1,20 +1,12 @@
-/* cmd_show: looking at what was recorded: `pawl runs`, `show`, `logs`, `output`. */
+/* cmd_show: looking at what was recorded: `pawl runs` and `pawl show`; what nodes printed is cmd_logs.c's. */
 #include "cli/cli.h"
+#include "cli/inner.h"
+#include "cli/objects.h"
+#include "cli/rows.h"
 #include "data/json.h"
-#include "store/cas.h"
 #include "sys/clock.h"
 
-#include <unistd.h>
-
-enum { FOLLOW_US = 200000 };
-
-extern const struct command command_runs, command_show, command_logs, command_output;
-
-static void add_json_text(struct buf *out, const char *name, str text)
-{
-	buf_printf(out, ",\"%s\":", name);
-	json_write_string(out, text);
-}
+extern const struct command command_runs, command_show;
 
 static str age_of(struct arena *arena, int64_t at_ms)
 {
@@ -25,21 +17,64 @@ static str age_of(struct arena *arena, int64_t at_ms)
 	return age;
 }
 
+/* Whoever ran it may have been killed: nothing of it is running then. */
+static const char *state_of(const struct run_row *run)
+{
+	bool is_gone = run->state == RUN_RUNNING && !proc_is_alive(run->owner);
+	return is_gone ? "interrupted" : run_state_name(run->state);
+}
+
+static void add_run_json(struct buf *out, const struct run_row *r)
+{
+	object_begin(out, "run");
+	object_number(out, "run", r->id);
+	object_number(out, "attempt", r->attempt);
+	object_text(out, "state", str_of(state_of(r)));
+	object_text(out, "workflow", r->workflow);
+	object_text(out, "file", r->file);
+	object_number(out, "started_ms", r->started_ms);
+	object_number(out, "ended_ms", r->ended_ms);
+	if (r->error.len)
+		object_text(out, "error", r->error);
+	if (r->continues)
+		object_number(out, "continues", r->continues);
+	if (r->parent) {
+		object_number(out, "parent_run", r->parent);
+		object_text(out, "parent_node", r->parent_node);
+	}
+	object_end(out);
+}
+
 static void print_runs_json(struct cli *cli, const struct run_list *list)
 {
 	struct buf out = {0};
-	for (size_t i = 0; i < list->len; i++) {
-		const struct run_row *r = &list->ptr[i];
-		buf_printf(&out, "{\"run\":%lld,\"attempt\":%lld", (long long)r->id,
-			(long long)r->attempt);
-		add_json_text(&out, "state", str_of(run_state_name(r->state)));
-		add_json_text(&out, "workflow", r->workflow);
-		add_json_text(&out, "file", r->file);
-		buf_printf(&out, ",\"started_ms\":%lld,\"ended_ms\":%lld}\n",
-			(long long)r->started_ms, (long long)r->ended_ms);
-	}
+	for (size_t i = 0; i < list->len; i++)
+		add_run_json(&out, &list->ptr[i]);
 	talk_out(cli, buf_str(&out));
 	buf_finish(&out);
+}
+
+static void print_runs(struct cli *cli, const struct run_list *list)
+{
+	struct table table;
+	table_init(&table, 5);
+	for (size_t i = 0; i < list->len; i++) {
+		const struct run_row *r = &list->ptr[i];
+		struct buf took = {0};
+		if (r->ended_ms)
+			clock_add_duration(&took,
+				(uint64_t)(r->ended_ms > r->started_ms ? r->ended_ms - r->started_ms
+								       : 0));
+		if (r->attempt > 1)
+			buf_printf(&took, ", attempt %lld", (long long)r->attempt);
+		table_cell(&table, "%lld", (long long)r->id);
+		table_cell(&table, "%.*s", STR_ARG(r->workflow));
+		table_cell(&table, "%s", state_of(r));
+		table_cell(&table, "%.*s", STR_ARG(age_of(&cli->arena, r->started_ms)));
+		table_cell(&table, "%s", buf_cstr(&took));
+		buf_finish(&took);
+	}
+	table_print(cli, &table);
 }
 
 static int runs(struct cli *cli, const char *workflow, int64_t limit)
@@ -55,30 +90,12 @@ static int runs(struct cli *cli, const char *workflow, int64_t limit)
 	} else if (cli->is_json) {
 		print_runs_json(cli, &list);
 	} else {
-		struct table table;
-		table_init(&table, 5);
-		for (size_t i = 0; i < list.len; i++) {
-			const struct run_row *r = &list.ptr[i];
-			struct buf took = {0};
-			if (r->ended_ms)
-				clock_add_duration(
-					&took, (uint64_t)(r->ended_ms > r->started_ms
-								  ? r->ended_ms - r->started_ms
-								  : 0));
-			bool is_gone = r->state == RUN_RUNNING && !proc_is_alive(r->owner);
-			table_cell(&table, "%lld", (long long)r->id);
-			table_cell(&table, "%.*s", STR_ARG(r->workflow));
-			table_cell(
-				&table, "%s", is_gone ? "interrupted" : run_state_name(r->state));
-			table_cell(&table, "%.*s", STR_ARG(age_of(&cli->arena, r->started_ms)));
-			if (r->attempt > 1)
-				table_cell(&table, "%s, attempt %lld", buf_cstr(&took),
-					(long long)r->attempt);
-			else
-				table_cell(&table, "%s", buf_cstr(&took));
-			buf_finish(&took);
-		}
-		table_print(cli, &table);
+		print_runs(cli, &list);
+		if (!list.len)
+			talk_note(cli,
+				*workflow ? "%s has no runs; `pawl list` shows the workflows"
+					  : "%snothing has run yet",
+				workflow);
 	}
 	store_close(store);
 	return code;
@@ -125,106 +142,114 @@ static void print_node(struct cli *cli, const struct node_row *n)
 	buf_finish(&out);
 }
 
-static void add_node_json(struct buf *out, const struct node_row *n)
+static const char *state_of_node(const struct inner_node *node)
 {
-	buf_printf(out, "{\"run\":%lld,\"attempt\":%lld", (long long)n->run, (long long)n->attempt);
-	add_json_text(out, "node", n->node);
-	add_json_text(out, "state", str_of(node_state_name(n->state)));
-	add_json_text(out, "reason", n->reason);
-	add_json_text(out, "sentence", n->sentence);
-	add_json_text(out, "error", n->error);
-	add_json_text(out, "key", n->key);
-	add_json_text(out, "output", n->output);
-	buf_printf(out,
-		",\"result\":%lld,\"origin\":%lld,\"tries\":%lld,\"exit_code\":%lld,\"signal\":%lld,\"started_ms\":%lld,"
-		"\"ended_ms\":%lld}\n",
-		(long long)n->result, (long long)n->origin, (long long)n->tries,
-		(long long)n->exit_code, (long long)n->signal, (long long)n->started_ms,
-		(long long)n->ended_ms);
+	bool is_going = node->run->state == RUN_RUNNING && proc_is_alive(node->run->owner);
+	bool was_cut = node->row->state == NODE_RUNNING && !is_going;
+	return was_cut ? "interrupted" : node_state_name(node->row->state);
 }
 
-static void print_run(struct cli *cli, const struct run_row *run, const struct node_list *nodes)
+static void add_node_json(struct buf *out, const struct inner_node *node)
 {
+	const struct node_row *n = node->row;
+	object_begin(out, "node");
+	object_number(out, "run", n->run);
+	object_number(out, "attempt", n->attempt);
+	object_text(out, "node", n->node);
+	if (node->is_inner) {
+		object_text(out, "path", node->path);
+		object_number(out, "parent_run", node->run->parent);
+		object_text(out, "parent_node", node->run->parent_node);
+	}
+	object_text(out, "state", str_of(state_of_node(node)));
+	object_text(out, "reason", n->reason);
+	object_text(out, "sentence", n->sentence);
+	object_text(out, "type", n->type);
+	object_text(out, "error", n->error);
+	object_text(out, "key", n->key);
+	object_text(out, "output", n->output);
+	object_number(out, "output_bytes", n->output_size);
+	object_number(out, "stderr_bytes", n->log_size);
+	object_number(out, "result", n->result);
+	object_number(out, "origin", n->origin);
+	object_number(out, "tries", n->tries);
+	object_number(out, "exit_code", n->exit_code);
+	object_number(out, "signal", n->signal);
+	object_number(out, "started_ms", n->started_ms);
+	object_number(out, "ended_ms", n->ended_ms);
+	object_end(out);
+}
+
+struct showing {
+	struct cli *cli;
 	struct table table;
-	/* Whoever ran it may have been killed: nothing of it is running then. */
-	bool is_live = run->state == RUN_RUNNING && proc_is_alive(run->owner);
-	bool is_gone = run->state == RUN_RUNNING && !is_live;
-	talk_outf(cli, "run %lld of %.*s: %s, attempt %lld, %.*s\n", (long long)run->id,
-		STR_ARG(run->workflow), is_gone ? "interrupted" : run_state_name(run->state),
-		(long long)run->attempt, STR_ARG(age_of(&cli->arena, run->started_ms)));
-	table_init(&table, 4);
-	for (size_t i = 0; i < nodes->len; i++) {
-		const struct node_row *n = &nodes->ptr[i];
-		struct buf took = {0};
-		if (n->tries && n->ended_ms)
-			clock_add_duration(&took,
-				(uint64_t)(n->ended_ms > n->started_ms ? n->ended_ms - n->started_ms
-								       : 0));
-		str why = n->error.len ? n->error : n->sentence;
-		str first = STR("");
-		str_line(&why, &first);
-		bool was_cut = n->state == NODE_RUNNING && !is_live;
-		table_cell(&table, "  %s", was_cut ? "interrupted" : node_state_name(n->state));
-		table_cell(&table, "%.*s", STR_ARG(n->node));
-		table_cell(&table, "%s", buf_cstr(&took));
-		table_cell(&table, "%.*s", STR_ARG(first));
-		buf_finish(&took);
+	struct buf json;
+};
+
+static void show_node(void *arg, const struct inner_node *node)
+{
+	struct showing *s = arg;
+	const struct node_row *n = node->row;
+	struct buf took = {0};
+	if (s->cli->is_json) {
+		add_node_json(&s->json, node);
+		return;
 	}
-	table_print(cli, &table);
+	if (n->tries && n->ended_ms)
+		clock_add_duration(&took,
+			(uint64_t)(n->ended_ms > n->started_ms ? n->ended_ms - n->started_ms : 0));
+	str why = n->error.len ? n->error : n->sentence;
+	str first = STR("");
+	str_line(&why, &first);
+	table_cell(&s->table, "  %s", state_of_node(node));
+	table_cell(&s->table, "%.*s", STR_ARG(node->path));
+	table_cell(&s->table, "%s", buf_cstr(&took));
+	table_cell(&s->table, "%.*s", STR_ARG(first));
+	buf_finish(&took);
 }
 
-static bool unknown_node(struct cli *cli, int64_t run, str node)
+static int show_run(struct cli *cli, struct store *store, const struct run_row *run)
 {
+	struct showing s = {.cli = cli};
 	struct err err = {0};
-	err_set(&err, "E-NODE-UNKNOWN", "run %lld has no node `%.*s`", (long long)run,
-		STR_ARG(node));
-	err_help(&err, "`pawl show %lld` lists them", (long long)run);
-	talk_fail(cli, &err);
-	return false;
-}
-
-static bool get_node(
-	struct cli *cli, struct store *store, int64_t run, str node, struct node_row *row)
-{
-	struct err err = {0};
-	bool found = false;
-	if (!nodes_get(store, &cli->arena, run, node, row, &found, &err)) {
-		talk_fail(cli, &err);
-		return false;
-	}
-	return found || unknown_node(cli, run, node);
+	table_init(&s.table, 4);
+	if (cli->is_json)
+		add_run_json(&s.json, run);
+	else
+		talk_outf(cli, "run %lld of %.*s: %s, attempt %lld, %.*s\n", (long long)run->id,
+			STR_ARG(run->workflow), state_of(run), (long long)run->attempt,
+			STR_ARG(age_of(&cli->arena, run->started_ms)));
+	bool ok = inner_each(store, &cli->arena, run, show_node, &s, &err);
+	talk_out(cli, buf_str(&s.json));
+	table_print(cli, &s.table);
+	buf_finish(&s.json);
+	return ok ? EXIT_DONE : talk_fail(cli, &err);
 }
 
 static int show(struct cli *cli, struct store *store, int64_t id, str node)
 {
 	struct run_row run = {0};
-	struct node_list nodes = {0};
 	struct node_row row = {0};
-	struct err err = {0};
 	if (!cli_get_run(cli, store, id, &run))
 		return EXIT_USAGE;
-	if (node.len && !get_node(cli, store, id, node, &row))
+	if (!node.len)
+		return show_run(cli, store, &run);
+	if (!rows_node(cli, store, id, node, &row))
 		return EXIT_USAGE;
-	if (!node.len && !nodes_list(store, &cli->arena, id, &nodes, &err))
-		return talk_fail(cli, &err);
 	if (cli->is_json) {
 		struct buf out = {0};
-		for (size_t i = 0; i < nodes.len; i++)
-			add_node_json(&out, &nodes.ptr[i]);
-		if (node.len)
-			add_node_json(&out, &row);
+		add_node_json(&out, &(struct inner_node){&run, &row, row.node, false});
 		talk_out(cli, buf_str(&out));
 		buf_finish(&out);
-	} else if (node.len) {
-		print_node(cli, &row);
 	} else {
-		print_run(cli, &run, &nodes);
+		print_node(cli, &row);
 	}
 	return EXIT_DONE;
 }
 
 struct journal {
 	struct cli *cli;
+	int64_t run;
 	str node;
 	struct buf out;
 };
@@ -235,11 +260,14 @@ static void add_event(void *arg, int64_t seq, int64_t at_ms, str node, str kind,
 	if (j->node.len && !str_eq(j->node, node))
 		return;
 	if (j->cli->is_json) {
-		buf_printf(
-			&j->out, "{\"seq\":%lld,\"at_ms\":%lld", (long long)seq, (long long)at_ms);
-		add_json_text(&j->out, "node", node);
-		add_json_text(&j->out, "kind", kind);
-		buf_printf(&j->out, ",\"event\":%.*s}\n", STR_ARG(json));
+		object_begin(&j->out, "journal");
+		object_number(&j->out, "seq", seq);
+		object_number(&j->out, "at_ms", at_ms);
+		object_number(&j->out, "run", j->run);
+		object_text(&j->out, "node", node);
+		object_text(&j->out, "kind", kind);
+		buf_printf(&j->out, ",\"data\":%.*s", STR_ARG(json));
+		object_end(&j->out);
 		return;
 	}
 	const struct value *event =
@@ -265,7 +293,7 @@ static int show_events(struct cli *cli, struct store *store, int64_t id, str nod
 {
 	struct run_row run = {0};
 	struct err err = {0};
-	struct journal j = {.cli = cli, .node = node};
+	struct journal j = {.cli = cli, .run = id, .node = node};
 	int code = EXIT_USAGE;
 	if (cli_get_run(cli, store, id, &run)) {
 		code = events_each(store, id, add_event, &j, &err) ? EXIT_DONE
@@ -276,150 +304,12 @@ static int show_events(struct cli *cli, struct store *store, int64_t id, str nod
 	return code;
 }
 
-/* Copies a blob to stdout as it is. */
-static int copy_blob(struct cli *cli, struct store *store, str hex)
-{
-	struct digest digest;
-	struct err err = {0};
-	uint64_t size = 0;
-	if (!hex.len || !digest_parse(hex, &digest))
-		return EXIT_DONE;
-	int fd = cas_open(store, &digest, &size, &err);
-	if (fd < 0)
-		return talk_fail(cli, &err);
-	static char bytes[1 << 16];
-	ssize_t n;
-	while ((n = read(fd, bytes, sizeof(bytes))) > 0)
-		talk_out(cli, (str){bytes, (size_t)n});
-	close(fd);
-	return n < 0 ? EXIT_SYSTEM : EXIT_DONE;
-}
-
-static int output(struct cli *cli, struct store *store, int64_t run, str node)
-{
-	struct node_row row = {0};
-	struct run_row run_row = {0};
-	struct err err = {0};
-	if (!cli_get_run(cli, store, run, &run_row))
-		return EXIT_USAGE;
-	if (!node.len) {
-		err_set(&err, "E-USAGE", "which node of run %lld?", (long long)run);
-		err_help(&err, "pawl output %lld/NODE", (long long)run);
-		return talk_fail(cli, &err);
-	}
-	return get_node(cli, store, run, node, &row) ? copy_blob(cli, store, row.output)
-	                                             : EXIT_USAGE;
-}
-
-static int logs_of(struct cli *cli, struct store *store, const struct node_row *row, bool with_head)
-{
-	int code = EXIT_DONE;
-	struct node_row made = *row;
-	bool found = true;
-	if (row->state == NODE_REUSED)
-		nodes_get(store, &cli->arena, row->origin, row->node, &made, &found, NULL);
-	if (!found)
-		return EXIT_DONE;
-	if (with_head && (made.output.len || made.log.len))
-		talk_outf(cli, "==> %.*s (%s) <==\n", STR_ARG(row->node),
-			node_state_name(row->state));
-	code = copy_blob(cli, store, made.output);
-	return code ? code : copy_blob(cli, store, made.log);
-}
-
-static int logs(struct cli *cli, struct store *store, int64_t run, str node)
-{
-	struct node_row row = {0};
-	struct run_row run_row = {0};
-	struct node_list nodes = {0};
-	struct err err = {0};
-	int code = EXIT_DONE;
-	if (!cli_get_run(cli, store, run, &run_row))
-		return EXIT_USAGE;
-	if (node.len)
-		return get_node(cli, store, run, node, &row) ? logs_of(cli, store, &row, false)
-		                                             : EXIT_USAGE;
-	if (!nodes_list(store, &cli->arena, run, &nodes, &err))
-		return talk_fail(cli, &err);
-	for (size_t i = 0; i < nodes.len && !code; i++)
-		code = logs_of(cli, store, &nodes.ptr[i], true);
-	return code;
-}
-
-/* Prints each node of the run as it ends, until nobody is running it any more. */
-static int follow_logs(struct cli *cli, struct store *store, int64_t id, str node)
-{
-	struct map printed = {0};
-	int code = EXIT_DONE;
-	for (bool is_over = false; !code && !is_over;) {
-		struct run_row run = {0};
-		struct node_list nodes = {0};
-		struct err err = {0};
-		if (!cli_get_run(cli, store, id, &run)) {
-			code = EXIT_USAGE;
-			break;
-		}
-		is_over = run.state != RUN_RUNNING || !proc_is_alive(run.owner);
-		if (!nodes_list(store, &cli->arena, id, &nodes, &err))
-			code = talk_fail(cli, &err);
-		for (size_t i = 0; !code && i < nodes.len; i++) {
-			const struct node_row *row = &nodes.ptr[i];
-			bool is_wanted = !node.len || str_eq(node, row->node);
-			if (!row->ended_ms || !is_wanted || map_get(&printed, row->node))
-				continue;
-			map_put(&printed, row->node, store);
-			code = logs_of(cli, store, row, !node.len);
-			is_over = is_over || node.len;
-		}
-		if (!is_over)
-			usleep(FOLLOW_US);
-	}
-	map_finish(&printed);
-	return code;
-}
-
-typedef int on_run_fn(struct cli *cli, struct store *store, int64_t run, str node);
-
-/* With a flag of its own, which may be NULL: --events, --follow. */
-static int on_run(struct cli *cli, const struct command *command, int argc, char **argv,
-	const struct arg *flag, on_run_fn *plain, on_run_fn *flagged)
-{
-	struct arg_list words = {0};
-	int code = EXIT_USAGE;
-	if (args_parse(cli, command, flag, flag ? 1 : 0, argc, argv, &words, NULL, &code)) {
-		struct store *store = cli_store(cli, STORE_READ, &code);
-		int64_t run = 0;
-		str node = STR("");
-		if (store) {
-			const char *which = words.list.len ? words.list.ptr[0] : "last";
-			on_run_fn *fn = flag && *(const bool *)flag->target ? flagged : plain;
-			code = cli_parse_run(cli, store, which, &run, &node)
-			               ? fn(cli, store, run, node)
-			               : EXIT_USAGE;
-			store_close(store);
-		}
-	}
-	args_finish(&words);
-	return code;
-}
-
 static int run_show(struct cli *cli, int argc, char **argv)
 {
 	bool events = false;
 	const struct arg flag = {"events", 0, ARG_FLAG, &events, NULL};
-	return on_run(cli, &command_show, argc, argv, &flag, show, show_events);
-}
-
-static int run_logs(struct cli *cli, int argc, char **argv)
-{
-	bool follow = false;
-	const struct arg flag = {"follow", 'f', ARG_FLAG, &follow, NULL};
-	return on_run(cli, &command_logs, argc, argv, &flag, logs, follow_logs);
-}
-
-static int run_output(struct cli *cli, int argc, char **argv)
-{
-	return on_run(cli, &command_output, argc, argv, NULL, output, output);
+	return rows_on_run(
+		cli, &command_show, &(struct rows_request){argc, argv, &flag, show, show_events});
 }
 
 const struct command command_runs = {"runs", "Look", "list runs, newest first",
@@ -429,11 +319,3 @@ const struct command command_show = {"show", "Look", "show a run, or one node of
 	"  pawl show\n  pawl show 6/parse\n  pawl show 6 --events\n\nusage: pawl show [RUN[/NODE]] [--events]\n\n"
 	"      --events   what happened, in order, over all tries and attempts\n",
 	run_show};
-const struct command command_logs = {"logs", "Look", "print what nodes wrote to stdout and stderr",
-	"  pawl logs\n  pawl logs 6/parse\n  pawl logs -f\n\nusage: pawl logs [RUN[/NODE]] [-f]\n\n"
-	"  -f, --follow   go on until the run ends: what each node wrote, as it ends\n",
-	run_logs};
-const struct command command_output = {"output", "Look", "print a node's output, byte for byte",
-	"  pawl output 6/parse\n  pawl output last/parse | jq .\n  pawl output 6/parse > saved\n\n"
-	"usage: pawl output RUN/NODE\n",
-	run_output};

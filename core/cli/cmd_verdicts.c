@@ -1,6 +1,7 @@
 /* cmd_verdicts: what people say of outputs: `pawl quarantine` refuses one for good, whatever key it comes under, `release`
  * takes such a statement back, `verdicts` lists them. */
 #include "cli/cli.h"
+#include "cli/objects.h"
 #include "cli/rows.h"
 #include "data/json.h"
 #include "sys/clock.h"
@@ -258,12 +259,12 @@ static void print_json(struct cli *cli, const struct verdict_list *list)
 	for (size_t i = 0; i < list->len; i++) {
 		const struct verdict_row *v = &list->ptr[i];
 		buf_printf(&out, "{\"verdict\":%lld", (long long)v->id);
-		rows_add_json(&out, "kind", str_of(verdict_kind_name(v->kind)));
-		rows_add_json(&out, "workflow", v->workflow);
-		rows_add_json(&out, "node", v->node);
-		rows_add_json_digest(&out, "output", &v->output);
-		rows_add_json(&out, "by", v->by);
-		rows_add_json(&out, "reason", v->reason);
+		object_text(&out, "kind", str_of(verdict_kind_name(v->kind)));
+		object_text(&out, "workflow", v->workflow);
+		object_text(&out, "node", v->node);
+		object_digest(&out, "output", &v->output);
+		object_text(&out, "by", v->by);
+		object_text(&out, "reason", v->reason);
 		buf_printf(&out,
 			",\"run\":%lld,\"result\":%lld,\"automatic\":%s,\"at_ms\":%lld,\"released_ms\":%lld}\n",
 			(long long)v->run, (long long)v->result, v->automatic ? "true" : "false",

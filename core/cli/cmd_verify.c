@@ -2,6 +2,7 @@
  * recorded, and the files of the project that it wrote are put back. */
 #include "cli/cli.h"
 #include "cli/compare.h"
+#include "cli/objects.h"
 #include "cli/rows.h"
 #include "engine/engine.h"
 #include "store/cas.h"
@@ -166,11 +167,11 @@ static void print_json(struct verifying *v, const char *verdict)
 	struct buf out = {0};
 	buf_printf(&out, "{\"verdict\":\"%s\",\"run\":%lld,\"ms\":%llu", verdict,
 		(long long)v->verify.then.run, (unsigned long long)v->verify.ms);
-	rows_add_json(&out, "node", v->node->id);
-	rows_add_json(&out, "problem", v->verify.problem);
+	object_text(&out, "node", v->node->id);
+	object_text(&out, "problem", v->verify.problem);
 	if (v->verify.has_run) {
-		rows_add_json_digest(&out, "then", &v->verify.then.output);
-		rows_add_json_digest(&out, "now", &v->verify.now.output);
+		object_digest(&out, "then", &v->verify.then.output);
+		object_digest(&out, "now", &v->verify.now.output);
 	}
 	buf_add_z(&out, "}\n");
 	talk_out(v->cli, buf_str(&out));

@@ -2,6 +2,7 @@
 #include "cli/codes.h"
 
 #include "cli/embedded.h"
+#include "cli/objects.h"
 #include "cli/rows.h"
 
 str codes_text(void)
@@ -69,9 +70,9 @@ void codes_list(struct cli *cli)
 	for (str rest = codes_text(); codes_next(&rest, &code);) {
 		if (cli->is_json) {
 			buf_printf(&out, "{\"code\":\"%.*s\"", STR_ARG(code.name));
-			rows_add_json(&out, "meaning", code.meaning);
-			rows_add_json(&out, "example", code.example);
-			rows_add_json(&out, "fix", code.fix);
+			object_text(&out, "meaning", code.meaning);
+			object_text(&out, "example", code.example);
+			object_text(&out, "fix", code.fix);
 			buf_add_z(&out, "}\n");
 			continue;
 		}

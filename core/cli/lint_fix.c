@@ -1,6 +1,7 @@
 /* lint_fix: see lint_fix.h. */
 #include "cli/lint_fix.h"
 
+#include "cli/objects.h"
 #include "cli/rows.h"
 #include "cli/textdiff.h"
 #include "sys/fs.h"
@@ -117,7 +118,7 @@ static void show(struct cli *cli, const char *path, size_t count, str then, str 
 	if (cli->is_json) {
 		buf_printf(
 			&out, "{\"mended\":%zu,\"dry_run\":%s", count, dry_run ? "true" : "false");
-		rows_add_json(&out, "file", str_of(path));
+		object_text(&out, "file", str_of(path));
 		buf_add_z(&out, "}\n");
 		talk_out(cli, buf_str(&out));
 		buf_finish(&out);

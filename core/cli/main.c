@@ -115,7 +115,7 @@ int main(int argc, char **argv)
 	cli.has_color_err = tty_is_fancy(STDERR_FILENO);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	int code = dispatch(&cli, argc, argv);
+	int code = talk_finish(&cli, dispatch(&cli, argc, argv));
 	types_destroy(cli.types);
 	arena_finish(&cli.arena);
 	return code;

@@ -3,6 +3,7 @@
 #include "cli/progress_inner.h"
 
 #include "base/utf8.h"
+#include "cli/objects.h"
 #include "data/json.h"
 #include "engine/blame.h"
 #include "store/cas.h"
@@ -101,22 +102,6 @@ static void send_output(struct progress *p, struct seen *seen, int stream, str b
 	buf_finish(&out);
 }
 
-/* How many bytes at the end begin a character that the next piece may complete. */
-static size_t unfinished(str s)
-{
-	for (size_t n = 1; n <= 3 && n <= s.len; n++) {
-		unsigned char c = (unsigned char)s.ptr[s.len - n];
-		if ((c & 0xc0) == 0x80)
-			continue;
-		size_t whole = c >= 0xf0 && c <= 0xf4  ? 4
-		               : c >= 0xe0 && c < 0xf0 ? 3
-		               : c >= 0xc2 && c < 0xe0 ? 2
-		                                       : 1;
-		return n < whole ? n : 0;
-	}
-	return 0;
-}
-
 static void on_output(struct progress *p, const struct node_event *e)
 {
 	int stream = e->stream == WORLD_STDERR;
@@ -126,7 +111,7 @@ static void on_output(struct progress *p, const struct node_event *e)
 	*held = (struct buf){0};
 	buf_add(&all, e->bytes);
 	str text = buf_str(&all);
-	size_t later = unfinished(text);
+	size_t later = object_unfinished(text);
 	buf_add(held, str_slice(text, text.len - later, text.len));
 	send_output(p, seen, stream, str_slice(text, 0, text.len - later));
 	buf_finish(&all);

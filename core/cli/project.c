@@ -1,5 +1,6 @@
 /* project: where things are: the project, its store, its plugins, its workflows.  See cli.h. */
 #include "cli/cli.h"
+#include "cli/inner.h"
 #include "engine/contract.h"
 #include "sys/fs.h"
 
@@ -312,6 +313,15 @@ bool cli_get_run(struct cli *cli, struct store *store, int64_t run, struct run_r
 	return found;
 }
 
+static bool resolve(struct cli *cli, struct store *store, int64_t *run, str *node)
+{
+	struct err err = {0};
+	if (inner_resolve(store, &cli->arena, run, node, &err))
+		return true;
+	talk_fail(cli, &err);
+	return false;
+}
+
 bool cli_parse_run(struct cli *cli, struct store *store, const char *text, int64_t *run, str *node)
 {
 	str all = str_of(text);
@@ -323,12 +333,12 @@ bool cli_parse_run(struct cli *cli, struct store *store, const char *text, int64
 		struct run_list list = {0};
 		if (runs_list(store, &cli->arena, STR(""), 1, false, &list, NULL) && list.len) {
 			*run = list.ptr[0].id;
-			return true;
+			return resolve(cli, store, run, node);
 		}
 	}
 	if (str_to_u64(number, &value) && value && value <= INT64_MAX) {
 		*run = (int64_t)value;
-		return true;
+		return resolve(cli, store, run, node);
 	}
 	struct err err = {0};
 	err_set(&err, "E-USAGE", "\"%s\" is not a run", text);

@@ -1,5 +1,6 @@
 /* rows: see rows.h. */
 #include "cli/rows.h"
+#include "cli/objects.h"
 
 #include "data/json.h"
 #include "store/cas.h"
@@ -113,19 +114,6 @@ const char *rows_user(void)
 	return user ? user->pw_name : "someone";
 }
 
-void rows_add_json(struct buf *out, const char *name, str text)
-{
-	buf_printf(out, ",\"%s\":", name);
-	json_write_string(out, text);
-}
-
-void rows_add_json_digest(struct buf *out, const char *name, const struct digest *digest)
-{
-	buf_printf(out, ",\"%s\":\"", name);
-	digest_add_hex(out, digest);
-	buf_add_char(out, '"');
-}
-
 const char *rows_short(struct cli *cli, const struct digest *digest, int digits)
 {
 	struct buf hex = {0};
@@ -162,4 +150,34 @@ int rows_usage(struct cli *cli, const char *help, const char *format, ...)
 		err_help(&err, "%s", help);
 	buf_finish(&text);
 	return talk_fail(cli, &err);
+}
+
+int rows_on_run(struct cli *cli, const struct command *command, const struct rows_request *r)
+{
+	struct arg_list words = {0};
+	int code = EXIT_USAGE;
+	struct store *store = NULL;
+	int64_t run = 0;
+	str node = STR("");
+	if (!args_parse(
+		    cli, command, r->flag, r->flag ? 1 : 0, r->argc, r->argv, &words, NULL, &code))
+		goto out;
+	if (words.list.len > 1) {
+		code = rows_usage(cli,
+			arena_printf(&cli->arena, "see `pawl help %s`", command->name),
+			"one run or node at a time, not %zu", words.list.len);
+		goto out;
+	}
+	store = cli_store(cli, STORE_READ, &code);
+	if (store) {
+		rows_run_fn *fn = r->flag && *(const bool *)r->flag->target ? r->flagged : r->plain;
+		code = cli_parse_run(
+			       cli, store, words.list.len ? words.list.ptr[0] : "last", &run, &node)
+		               ? fn(cli, store, run, node)
+		               : EXIT_USAGE;
+		store_close(store);
+	}
+out:
+	args_finish(&words);
+	return code;
 }

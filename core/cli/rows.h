@@ -28,15 +28,21 @@ bool rows_read_manifest(struct cli *cli, struct store *store, const struct diges
 /* Who asks: the name of the user. */
 const char *rows_user(void);
 
-/* ,"name":"text" and ,"name":"hex" */
-void rows_add_json(struct buf *out, const char *name, str text);
-void rows_add_json_digest(struct buf *out, const char *name, const struct digest *digest);
-
 /* The first `digits` of a digest in hexadecimal, in the command's arena. */
 const char *rows_short(struct cli *cli, const struct digest *digest, int digits);
 
 /* "4.1 KiB"; "41 B". */
 const char *rows_size(struct cli *cli, uint64_t bytes);
+
+/* A command on RUN[/NODE], or on the newest run: `plain`, or `flagged` where its flag, which may be NULL, was given. */
+typedef int rows_run_fn(struct cli *cli, struct store *store, int64_t run, str node);
+struct rows_request {
+	int argc;
+	char **argv;
+	const struct arg *flag;
+	rows_run_fn *plain, *flagged;
+};
+int rows_on_run(struct cli *cli, const struct command *command, const struct rows_request *request);
 
 /* An E-USAGE; gives the exit code. */
 int rows_usage(struct cli *cli, const char *help, const char *format, ...)

@@ -82,7 +82,7 @@ static void add_err(struct cli *cli, struct buf *out, const struct err *err)
 	}
 }
 
-/* The event of docs/events.md.  Nothing is done about a failure to write it: that would be one more error to tell. */
+/* The event of docs/events.md. */
 static void send_err(struct cli *cli, const struct err *err)
 {
 	struct buf out = {0};
@@ -102,10 +102,7 @@ static void send_err(struct cli *cli, const struct err *err)
 		json_write_string(&out, str_of(err->help));
 	}
 	buf_add_z(&out, "}\n");
-	if (cli->outlet)
-		outlet_add(cli->outlet, buf_str(&out), false);
-	else
-		tty_write(STDOUT_FILENO, out.ptr, out.len);
+	talk_out(cli, buf_str(&out));
 	buf_finish(&out);
 }
 
@@ -121,10 +118,10 @@ void talk_err(struct cli *cli, const struct err *err)
 
 void talk_diags(struct cli *cli, const struct diags *diags)
 {
-	static const size_t most = 50;
-	for (size_t i = 0; i < diags->list.len && i < most; i++)
+	static const size_t most = 50; /* for people */
+	for (size_t i = 0; i < diags->list.len && (i < most || cli->is_json); i++)
 		talk_err(cli, &diags->list.ptr[i]);
-	if (diags->list.len > most)
+	if (diags->list.len > most && !cli->is_json)
 		talk_note(cli, "and %zu more", diags->list.len - most);
 }
 
@@ -166,13 +163,18 @@ void talk_out(struct cli *cli, str text)
 		return;
 	}
 	errno = 0;
-	if (tty_write(STDOUT_FILENO, text.ptr, text.len))
-		return;
-	if (errno == EPIPE)
-		_exit(EXIT_DONE); /* the reader has seen enough */
+	if (!cli->out_error && !tty_write(STDOUT_FILENO, text.ptr, text.len))
+		cli->out_error = errno ? errno : EIO;
+}
+
+int talk_finish(struct cli *cli, int code)
+{
 	struct err err = {0};
-	err_sys(&err, errno, "E-FS-WRITE", "standard output can't be written");
-	_exit(talk_fail(cli, &err));
+	if (!cli->out_error || cli->out_error == EPIPE)
+		return code; /* the reader has seen enough */
+	err_sys(&err, cli->out_error, "E-FS-WRITE", "standard output can't be written");
+	int failed = talk_fail(cli, &err);
+	return code ? code : failed;
 }
 
 void talk_outf(struct cli *cli, const char *format, ...)

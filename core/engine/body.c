@@ -21,7 +21,8 @@ static void keep(struct attempt *attempt, int32_t stream, str bytes)
 	struct engine *engine = attempt->engine;
 	struct cas_writer **writer = stream == PAWL_STDOUT ? &attempt->out : &attempt->log;
 	struct err err = {0};
-	if (!*writer)
+	bool is_first = !*writer;
+	if (is_first)
 		*writer = cas_writer_create(engine->store);
 	if (stream == PAWL_STDOUT && !attempt->prints_artifacts_dir)
 		look_for_artifacts_dir(attempt, bytes);
@@ -35,6 +36,8 @@ static void keep(struct attempt *attempt, int32_t stream, str bytes)
 		engine_fail_store(engine);
 		return;
 	}
+	if (is_first)
+		live_begin(attempt);
 	if (engine->options->verbose)
 		tell_output(attempt, stream, bytes);
 }
@@ -114,6 +117,7 @@ static void on_finished(void *arg, const struct host_outcome *outcome)
 	struct attempt *attempt = arg;
 	struct engine *engine = attempt->engine;
 	attempt->running = NULL;
+	live_end(attempt);
 	release_held(attempt);
 	finish_body(attempt, outcome);
 	engine_pump(engine);

@@ -111,6 +111,8 @@ struct attempt {
 	uint64_t ran_ms;
 	struct cas_writer *out;
 	struct cas_writer *log;
+	struct world_timer *show_timer; /* until the output is shown while the body runs */
+	bool is_shown;
 	struct digest log_digest; /* of stderr, once the body has ended */
 	uint64_t log_size;
 	bool has_log;
@@ -236,6 +238,10 @@ struct tally {
 };
 /* Whether the rule lets the node run; *failed: it does not because something failed. */
 bool node_rule_allows(enum trigger_rule rule, uint32_t total, const struct tally *t, bool *failed);
+
+/* live.c: what a body has printed so far, where `pawl logs -f` finds it. */
+void live_begin(struct attempt *attempt); /* it has printed something */
+void live_end(struct attempt *attempt);
 
 /* selection.c: sets is_left_out and is_given of every unit. */
 void selection_mark(struct engine *engine);

@@ -91,6 +91,7 @@ void attempt_destroy(struct attempt *attempt)
 	if (attempt->is_claimed)
 		store_unclaim(engine->store, &attempt->claim);
 	engine->world->timer_stop(engine->world->ctx, attempt->timer);
+	live_end(attempt);
 	host_node_destroy(attempt->host);
 	key_finish(&attempt->key);
 	vec_finish(&attempt->plugin_facts.list);

@@ -19,6 +19,10 @@ bool cas_writer_add(struct cas_writer *writer, str bytes, struct err *err);
 uint64_t cas_writer_size(const struct cas_writer *writer);
 /* The bytes so far, for a look at the end of what a node prints: the last n at most, appended. */
 void cas_writer_tail(struct cas_writer *writer, size_t n, struct buf *out);
+/* From now on all that was and is added can be read in a file at once; gives its name in tmp/ of the state directory, valid
+ * until the writer ends.  Whoever has opened it can read on when it is gone; a writer that lives holds a lock on it.  NULL:
+ * there can be none. */
+const char *cas_writer_show(struct cas_writer *writer);
 /* Finishes and destroys; digest and size of all of it. */
 bool cas_writer_commit(
 	struct cas_writer *writer, struct digest *out, uint64_t *size, struct err *err);

@@ -21,6 +21,8 @@ struct cas_writer {
 	uint64_t size;
 	int fd; /* -1 while everything is in buf */
 	char name[33];
+	bool is_shown;     /* all is in the file at once; what is small stays in buf too */
+	size_t shown_size; /* how much of buf is in the file then */
 	struct err failed; /* the first error: nothing is taken after it */
 };
 
@@ -87,6 +89,30 @@ static bool report(const struct cas_writer *writer, struct err *err)
 	return writer->failed.help ? err_help(err, "%s", writer->failed.help) : false;
 }
 
+/* What is shown and might still turn out to be small is in the file and in buf. */
+static bool show_rest(struct cas_writer *writer)
+{
+	str rest = str_slice(buf_str(&writer->buf), writer->shown_size, writer->buf.len);
+	if (!spill(writer, rest)) {
+		return false;
+	}
+	writer->shown_size = writer->buf.len;
+	if (writer->size > CAS_INLINE) {
+		buf_clear(&writer->buf);
+		writer->shown_size = 0;
+	}
+	return true;
+}
+
+const char *cas_writer_show(struct cas_writer *writer)
+{
+	if (err_is_set(&writer->failed)) {
+		return NULL;
+	}
+	writer->is_shown = true;
+	return show_rest(writer) ? writer->name : NULL;
+}
+
 bool cas_writer_add(struct cas_writer *writer, str bytes, struct err *err)
 {
 	if (err_is_set(&writer->failed)) {
@@ -94,6 +120,10 @@ bool cas_writer_add(struct cas_writer *writer, str bytes, struct err *err)
 	}
 	hash_add(writer->hash, bytes);
 	writer->size += bytes.len;
+	if (writer->is_shown) {
+		buf_add(&writer->buf, bytes);
+		return show_rest(writer) || report(writer, err);
+	}
 	if (writer->size <= CAS_INLINE ||
 		(writer->fd >= 0 && writer->buf.len + bytes.len < WRITE_CHUNK)) {
 		buf_add(&writer->buf, bytes);
@@ -114,6 +144,7 @@ uint64_t cas_writer_size(const struct cas_writer *writer)
 void cas_writer_tail(struct cas_writer *writer, size_t n, struct buf *out)
 {
 	size_t from_buf = n < writer->buf.len ? n : writer->buf.len;
+	/* What is shown and small is in both. */
 	uint64_t in_file = writer->size - writer->buf.len;
 	size_t from_file = n - from_buf < in_file ? n - from_buf : (size_t)in_file;
 	if (writer->fd < 0) {
@@ -142,7 +173,7 @@ bool cas_writer_commit(
 	if (ok) {
 		*out = hash_end(writer->hash);
 		*size = writer->size;
-		if (writer->fd < 0) {
+		if (writer->size <= CAS_INLINE) {
 			ok = cas_put_inline(writer->store, buf_str(&writer->buf), out, err);
 		} else if (!spill(writer, buf_str(&writer->buf))) {
 			ok = report(writer, err);

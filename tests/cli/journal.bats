@@ -30,7 +30,7 @@ import json, sys
 events = [json.loads(line) for line in sys.argv[1].splitlines()]
 assert [e["seq"] for e in events] == sorted(e["seq"] for e in events)
 assert {"started", "retry", "ended"} == {e["kind"] for e in events}, events
-assert events[-1]["node"] == "b" and events[-1]["event"]["state"] == "completed"
+assert events[-1]["node"] == "b" and events[-1]["data"]["state"] == "completed"
 ' "$output"
 }
 
@@ -48,7 +48,7 @@ assert events[-1]["node"] == "b" and events[-1]["event"]["state"] == "completed"
 	runner=$!
 	wait_for .pawl/state/runs/1
 	ok pawl logs 1 -f
-	says "==> first (completed) <=="
-	says "two"
+	says "first | one"
+	says "second | two"
 	wait "$runner"
 }

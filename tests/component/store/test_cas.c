@@ -124,6 +124,49 @@ static void writer_takes_any_pieces(void **state)
 	free(bytes);
 }
 
+static void what_is_shown_is_in_the_file_at_once(void **state)
+{
+	static const size_t totals[] = {1, 5000, CAS_INLINE, CAS_INLINE + 1, LARGE};
+	struct project *p = *state;
+	struct store *store = open_store(p, STORE_WRITE);
+	char *bytes = large_bytes(LARGE, 4);
+	for (size_t i = 0; i < sizeof(totals) / sizeof(totals[0]); i++) {
+		struct cas_writer *writer = cas_writer_create(store);
+		size_t half = totals[i] / 2;
+		size_t piece = totals[i] > 1000 ? 997 : 1;
+		struct buf seen = {0};
+		struct digest digest;
+		uint64_t size;
+		assert_ok(p, cas_writer_add(writer, str_make(bytes, half), &p->err));
+		const char *name = cas_writer_show(writer);
+		assert_non_null(name);
+		char path[64];
+		snprintf(path, sizeof(path), "tmp/%s", name);
+		for (size_t at = half; at < totals[i]; at += piece) {
+			str next = str_slice(str_make(bytes, totals[i]), at, at + piece);
+			assert_ok(p, cas_writer_add(writer, next, &p->err));
+			assert_ok(p, fs_read_file(store_state_fd(store), path, LARGE * 2, &seen,
+					     &p->err));
+			assert_int_equal(seen.len, at + next.len);
+			assert_memory_equal(seen.ptr, bytes, seen.len);
+			struct buf tail = {0};
+			cas_writer_tail(writer, 100, &tail);
+			assert_int_equal(tail.len, seen.len < 100 ? seen.len : 100);
+			assert_memory_equal(tail.ptr, bytes + seen.len - tail.len, tail.len);
+			buf_finish(&tail);
+		}
+		assert_ok(p, cas_writer_commit(writer, &digest, &size, &p->err));
+		check_get(p, store, &digest, str_make(bytes, totals[i]));
+		char *blob = blob_path(p, &digest);
+		assert_int_equal(access(blob, F_OK), totals[i] > CAS_INLINE ? 0 : -1);
+		assert_int_equal(faccessat(store_state_fd(store), path, F_OK, 0), -1);
+		free(blob);
+		buf_finish(&seen);
+	}
+	store_close(store);
+	free(bytes);
+}
+
 static void many_pending_blobs_need_few_descriptors(void **state)
 {
 	struct project *p = *state;
@@ -332,6 +375,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(every_size_comes_back),
 		STORE_TEST(writer_takes_any_pieces),
+		STORE_TEST(what_is_shown_is_in_the_file_at_once),
 		STORE_TEST(many_pending_blobs_need_few_descriptors),
 		STORE_TEST(damaged_blob_is_absent_and_written_anew),
 		STORE_TEST(reading_never_repairs),
