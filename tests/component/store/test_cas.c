@@ -156,6 +156,7 @@ static void what_is_shown_is_in_the_file_at_once(void **state)
 			buf_finish(&tail);
 		}
 		assert_ok(p, cas_writer_commit(writer, &digest, &size, &p->err));
+		assert_ok(p, store_flush(store, &p->err));
 		check_get(p, store, &digest, str_make(bytes, totals[i]));
 		char *blob = blob_path(p, &digest);
 		assert_int_equal(access(blob, F_OK), totals[i] > CAS_INLINE ? 0 : -1);
