@@ -171,8 +171,9 @@ struct node {
 	uint64_t timeout_ms; /* 0: none */
 	struct retry retry;
 
-	bool always_run;       /* also for `cache: false` */
-	uint64_t ttl_ms;       /* 0: none */
+	const char
+		*always_run; /* what the author wrote for it: also `cache: false`; NULL: nothing */
+	uint64_t ttl_ms;     /* 0: none */
 	struct strs cache_key; /* extra strings with references */
 	struct strs policies;  /* files of `cache: {policy:}` */
 

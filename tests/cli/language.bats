@@ -353,3 +353,18 @@ YAML
 	says 'did you mean `always_run`?'
 	says 'did you mean `returns`?'
 }
+
+@test "a node that is never reused says why in the words of its file" {
+	workflow never <<'YAML'
+name: never
+nodes:
+  - {id: a, bash: echo a, reads: [], always_run: true}
+  - {id: b, bash: echo b, reads: [], cache: false}
+  - {id: c, bash: echo c, reads: [], cache: true, always_run: false}
+YAML
+	ok pawl run never
+	ok pawl run never
+	says 'it says `always_run: true`'
+	says 'it says `cache: false`'
+	equal "$(reason a) $(reason b) $(reason c)" 'always_run always_run reuse'
+}

@@ -25,7 +25,7 @@ WANTED = [
     "published: It is out 3 changes",
     "  run    save-draft  reuse is off",
     "run 3 completed: 3 ran, 0 reused",
-    "  run    publish     always_run",
+    "  run    publish     it says `always_run: true`",
     "What was reused, and why",
     "  save-draft  run    body_changed: ",
     "  compose     run    invalidated: ",

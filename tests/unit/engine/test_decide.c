@@ -67,7 +67,7 @@ static void set_up(struct against *a)
 		.policy = STR("too old for Fridays")};
 	a->in = (struct decide_input){.forced = true,
 		.no_resume = true,
-		.always_run = true,
+		.always_run = "cache: false",
 		.not_cacheable = true,
 		.key_incomplete = true,
 		.words = STR("says the plugin"),
@@ -91,7 +91,7 @@ static void clear_no_resume(struct against *a)
 }
 static void clear_always_run(struct against *a)
 {
-	a->in.always_run = false;
+	a->in.always_run = NULL;
 }
 static void clear_not_cacheable(struct against *a)
 {
@@ -156,7 +156,7 @@ static void each_reason_wins_over_all_later_ones(void **state)
 	} rows[] = {
 		{REASON_FORCED, "forced", clear_forced},
 		{REASON_NO_RESUME, "reuse is off", clear_no_resume},
-		{REASON_ALWAYS_RUN, "always_run", clear_always_run},
+		{REASON_ALWAYS_RUN, "it says `cache: false`", clear_always_run},
 		{REASON_NOT_CACHEABLE, "says the plugin", clear_not_cacheable},
 		{REASON_KEY_INCOMPLETE, "its key can't be computed: says the plugin",
 			clear_key_incomplete},
@@ -254,7 +254,8 @@ static void unproven_results_are_for_the_run_that_goes_on(void **state)
 	(void)state;
 	struct against a;
 	set_up(&a);
-	a.in.forced = a.in.no_resume = a.in.always_run = a.in.not_cacheable = false;
+	a.in.forced = a.in.no_resume = a.in.not_cacheable = false;
+	a.in.always_run = NULL;
 	a.in.key_incomplete = false;
 	a.in.ttl_ms = 0;
 	a.candidate = (struct candidate){.row = &a.row,
@@ -317,7 +318,8 @@ static void what_changed_of_a_file_is_named(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct against a;
 		set_up(&a);
-		a.in.forced = a.in.no_resume = a.in.always_run = a.in.not_cacheable = false;
+		a.in.forced = a.in.no_resume = a.in.not_cacheable = false;
+		a.in.always_run = NULL;
 		a.in.key_incomplete = false;
 		a.broken = (struct broken_fact){rows[i].then, rows[i].now};
 		check(&a.in, rows[i].reason, rows[i].sentence, rows[i].sentence);
