@@ -122,7 +122,8 @@ void attempt_fact_place(const struct attempt *attempt, struct fact_place *place)
 }
 
 /* False and the node is skipped, or has failed. */
-static bool check_one(struct attempt *attempt, const struct when *when, const struct scope *scope)
+static bool check_one(
+	struct attempt *attempt, const struct when *when, const struct scope *scope, bool may_err)
 {
 	struct engine *engine = attempt->engine;
 	struct unit *unit = attempt->unit;
@@ -133,7 +134,12 @@ static bool check_one(struct attempt *attempt, const struct when *when, const st
 	bool result = true;
 	values_init(attempt, &values, &resolver);
 	attempt->scope = scope;
-	if (!when_eval(when, &resolver, &result, &explain, &err)) {
+	if (!when_eval(when, &resolver, &result, &explain, &err) && may_err) {
+		/* The entries of the include tell it: this one goes by its own rule. */
+		err_finish(&err);
+		attempt->scope = unit->node->scope;
+		result = true;
+	} else if (err_is_set(&err)) {
 		err_wrap(&err, "when");
 		node_fail_early(attempt, &err);
 		err_finish(&err);
@@ -149,15 +155,15 @@ static bool check_one(struct attempt *attempt, const struct when *when, const st
 	return result;
 }
 
-/* The conditions of the includes that it is an entry of, then its own. */
+/* The conditions of the includes that it is in, then its own. */
 static bool check_when(struct attempt *attempt)
 {
 	const struct node *node = attempt->unit->node;
 	for (const struct gate *gate = node->gates; gate; gate = gate->next) {
-		if (!check_one(attempt, gate->when, gate->scope))
+		if (!check_one(attempt, gate->when, gate->scope, !gate->is_entry))
 			return false;
 	}
-	return !node->when || check_one(attempt, node->when, node->scope);
+	return !node->when || check_one(attempt, node->when, node->scope, false);
 }
 
 void node_make_host(struct attempt *attempt)

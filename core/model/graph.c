@@ -78,7 +78,9 @@ static void add_deps(struct load *load, struct node *node)
 	size_t count = !value ? 0 : is_list ? value->as.list.count : 1;
 	for (size_t i = 0; i < count; i++)
 		add_dep(load, node, is_list ? &value->as.list.items[i] : value, &out);
-	if (!count)
+	if (count)
+		load_gates(load, node, node->include);
+	else
 		load_inherit(load, node, &out);
 	node->deps = arena_array(&load->workflow->arena, uint32_t, out.list.len);
 	node->dep_count = (uint32_t)out.list.len;

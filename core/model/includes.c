@@ -104,28 +104,38 @@ static void add_named(struct load *load, const struct value *fields, const struc
 	}
 }
 
-static void add_gate(struct load *load, struct node *node, const struct include_alias *alias)
+/* The condition of the include, NULL without one; what is wrong with it is told once. */
+static const struct when *condition_of(struct load *load, struct include_alias *alias)
 {
 	const struct value *text = value_get(alias->fields, STR("when"));
 	struct err err = {0};
-	if (!text)
-		return;
-	struct gate *gate = arena_new(&load->workflow->arena, struct gate);
+	if (!text || alias->is_when_read)
+		return alias->when;
+	alias->is_when_read = true;
 	const char *file = load->file;
 	load->file = alias->outer->file;
-	const struct when *when = text->kind == VALUE_STRING
-	                                  ? when_parse(&load->workflow->arena, text->as.text,
-						    load_place(load, text), &err)
-	                                  : NULL;
+	if (text->kind == VALUE_STRING)
+		alias->when = when_parse(
+			&load->workflow->arena, text->as.text, load_place(load, text), &err);
 	if (text->kind != VALUE_STRING)
 		diags_error(load->diags, load_place(load, text), "E-FIELD-TYPE",
 			"`when` is %s, not a string", value_kind_name(text->kind));
-	else if (!when)
+	else if (!alias->when)
 		diags_take(load->diags, &err);
 	load->file = file;
-	*gate = (struct gate){when, alias->outer, node->gates};
-	if (when)
-		node->gates = gate;
+	return alias->when;
+}
+
+static void add_gate(
+	struct load *load, struct node *node, struct include_alias *alias, bool is_entry)
+{
+	const struct when *when = condition_of(load, alias);
+	if (!when)
+		return;
+	struct gate *gate = arena_new(&load->workflow->arena, struct gate);
+	*gate = (struct gate){
+		.when = when, .scope = alias->outer, .is_entry = is_entry, .next = node->gates};
+	node->gates = gate;
 }
 
 static void take_rule(struct node *node, const struct include_alias *alias)
@@ -150,17 +160,23 @@ void load_inherit(struct load *load, struct node *node, struct node_list_builder
 			add_named(load, group->fields, group->scope, out);
 		return;
 	}
-	for (const struct include_alias *alias = node->include; alias;
-		alias = alias->outer_include) {
+	struct include_alias *alias = node->include;
+	for (bool is_entry = true; alias && is_entry; alias = alias->outer_include) {
 		load->file = alias->outer->file;
 		size_t before = out->list.len;
 		add_named(load, alias->fields, alias->outer, out);
-		add_gate(load, node, alias);
+		add_gate(load, node, alias, true);
 		take_rule(node, alias);
-		if (out->list.len > before)
-			break;
+		is_entry = out->list.len == before;
 	}
 	load->file = file;
+	load_gates(load, node, alias);
+}
+
+void load_gates(struct load *load, struct node *node, struct include_alias *alias)
+{
+	for (; alias; alias = alias->outer_include)
+		add_gate(load, node, alias, false);
 }
 
 void load_includes(struct load *load)

@@ -116,6 +116,8 @@ bool load_depend_on(
 	struct load *load, const struct scope *scope, str name, struct node_list_builder *out);
 /* The dependencies, conditions and rule that an entry of an include inherits. */
 void load_inherit(struct load *load, struct node *node, struct node_list_builder *out);
+/* What is no entry of these includes is skipped with them, whatever its own rule says. */
+void load_gates(struct load *load, struct node *node, struct include_alias *alias);
 
 /* Members, their order and the last one, of every loop_group; after load_order. */
 void load_groups(struct load *load);

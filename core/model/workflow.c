@@ -17,6 +17,7 @@ struct defaults {
 	struct bindings top_env; /* of the workflow; `defaults` wins */
 	struct strs pass_env;
 	struct strs secrets;
+	struct strs policies; /* of an included file */
 };
 
 /* The defaults of one file, which hold for its own nodes only. */
@@ -140,6 +141,19 @@ static void take_inputs(struct top *top, const struct value_member *m)
 		take_input(top, &m->value.as.map.items[i]);
 }
 
+/* A name is one pool, also when an included file declares it too: each that does bounds it. */
+static void add_pool(struct workflow *wf, str name, uint32_t size)
+{
+	for (size_t i = 0; i < wf->pools.len; i++) {
+		struct pool *pool = &wf->pools.ptr[i];
+		if (!str_eq(pool->name, name))
+			continue;
+		pool->size = pool->size < size ? pool->size : size;
+		return;
+	}
+	wf->pools.ptr[wf->pools.len++] = (struct pool){name, size};
+}
+
 static void take_pools(struct top *top, const struct value_member *m)
 {
 	struct load *load = top->load;
@@ -148,15 +162,17 @@ static void take_pools(struct top *top, const struct value_member *m)
 		err_help(load_wrong_kind(load, m, "a mapping"), "write `pools: {gpu: 1}`");
 		return;
 	}
-	wf->pools.ptr =
-		arena_alloc(&wf->arena, mem_mul(m->value.as.map.count, sizeof(struct pool)));
+	struct pool *others = wf->pools.ptr;
+	wf->pools.ptr = arena_array(&wf->arena, struct pool, wf->pools.len + m->value.as.map.count);
+	for (size_t i = 0; i < wf->pools.len; i++)
+		wf->pools.ptr[i] = others[i];
 	for (size_t i = 0; i < m->value.as.map.count; i++) {
 		const struct value_member *p = &m->value.as.map.items[i];
 		uint64_t size = 0;
 		if (p->value.kind != VALUE_NUMBER || !str_to_u64(p->value.as.text, &size) ||
 			size < 1 || size > 10000)
 			load_wrong_value(load, p, "a whole number from 1 to 10000");
-		wf->pools.ptr[wf->pools.len++] = (struct pool){p->key, (uint32_t)size};
+		add_pool(wf, p->key, (uint32_t)size);
 	}
 }
 
@@ -170,8 +186,6 @@ static void take_shell(struct top *top, const struct value_member *m)
 	else if (!options || options->kind != VALUE_STRING || m->value.as.map.count != 1)
 		err = diags_error(load->diags, load_place(load, &m->value), "E-FIELD-TYPE",
 			"`shell` has one field, `options`, which is a string");
-	else
-		load->workflow->shell_options = options->as.text;
 	if (err)
 		err_help(err, "write `shell: {options: -eu}`");
 }
@@ -218,7 +232,9 @@ static void take_top_secrets(struct top *top, const struct value_member *m)
 
 static void take_top_policy(struct top *top, const struct value_member *m)
 {
-	take_strs(top->load, m, &top->load->workflow->policies);
+	/* Those of an included file are of its nodes only. */
+	bool is_root = !top->scope->outer;
+	take_strs(top->load, m, is_root ? &top->load->workflow->policies : &top->defaults.policies);
 }
 
 static void take_returns(struct top *top, const struct value_member *m)
@@ -354,6 +370,7 @@ static void apply_defaults(struct workflow *wf, const struct file_defaults *of)
 		node->env = join_bindings(&wf->arena, env, node->env);
 		node->pass_env = join_strs(&wf->arena, defaults->pass_env, node->pass_env);
 		node->secrets = join_strs(&wf->arena, defaults->secrets, node->secrets);
+		node->policies = join_strs(&wf->arena, defaults->policies, node->policies);
 	}
 }
 

@@ -73,6 +73,7 @@ struct scope {
 struct gate {
 	const struct when *when;
 	const struct scope *scope;
+	bool is_entry; /* of the include: the node begins it; else it is further down */
 	const struct gate *next;
 };
 
@@ -85,7 +86,7 @@ struct include_alias {
 	const struct scope *outer;
 	struct scope *scope; /* of the included file */
 	const struct when *when;
-	enum trigger_rule rule;
+	bool is_when_read;
 	uint32_t first; /* its nodes: [first, end) */
 	uint32_t end;
 	str returns_name; /* as its file says; empty: the one node that nothing consumes */
@@ -155,7 +156,7 @@ struct node {
 
 	const struct when *when; /* NULL: none */
 	str when_text;
-	const struct gate *gates;      /* conditions of the includes that it is an entry of */
+	const struct gate *gates;      /* conditions of the includes that it is in */
 	struct include_alias *include; /* the innermost include that it came with, or NULL */
 
 	enum control control;
@@ -231,7 +232,6 @@ struct workflow {
 	} pools;
 	struct strs policies; /* Lua files */
 	str returns;          /* node id, or empty */
-	str shell_options;    /* `shell.options` of defaults, or empty */
 };
 
 /* What the model must know of node types. */
