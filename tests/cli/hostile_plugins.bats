@@ -34,7 +34,7 @@ flow() {
 
 # dies STATUS TEXT: the first run ends like that and says so.
 dies() {
-	if grep -q __asan_init "$PAWL"; then
+	if grep -qE '__(asan|tsan)_init' "$PAWL"; then
 		run pawl run w # whose runtime ends the process in its own way
 	else
 		exits "$1" pawl run w
