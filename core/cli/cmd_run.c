@@ -5,6 +5,7 @@
 #include "data/yaml.h"
 #include "engine/engine.h"
 #include "sys/fs.h"
+#include "sys/limits.h"
 #include "sys/loop.h"
 
 #include <fcntl.h>
@@ -116,6 +117,28 @@ static uint32_t default_jobs(void)
 	cpu_set_t set;
 	CPU_ZERO(&set);
 	return sched_getaffinity(0, sizeof(set), &set) ? 2 : (uint32_t)CPU_COUNT(&set);
+}
+
+/* 0, having said why: not even one. */
+static uint32_t jobs_for(struct cli *cli, int64_t wanted)
+{
+	uint32_t jobs = wanted > 0 && wanted < 100000 ? (uint32_t)wanted : default_jobs();
+	uint32_t most = limits_children();
+	struct err err = {0};
+	if (jobs <= most)
+		return jobs;
+	if (!most) {
+		err_set(&err, "E-SYS-FILES",
+			"this process may open no more than %llu files, too few for a run",
+			(unsigned long long)limits_files());
+		err_help(&err, "raise the limit: ulimit -n 1024");
+		talk_fail(cli, &err);
+		return 0;
+	}
+	talk_note(cli,
+		"%u at once, not %u: this process may open no more than %llu files (ulimit -n)",
+		most, jobs, (unsigned long long)limits_files());
+	return most;
 }
 
 static int exit_code_of(const struct job *job, const struct engine_summary *summary)
@@ -248,7 +271,9 @@ static int run_job(struct job *job, struct run_args *a, const char *stored_input
 	job->options.fail_fast = a->fail_fast;
 	job->options.no_suspect = a->no_suspect;
 	job->options.verbose = cli->is_verbose;
-	job->options.jobs = a->jobs > 0 && a->jobs < 100000 ? (uint32_t)a->jobs : default_jobs();
+	job->options.jobs = jobs_for(cli, a->jobs);
+	if (!job->options.jobs)
+		return EXIT_SYSTEM;
 	if (!project_policies(cli, &job->options.policies))
 		return EXIT_USAGE;
 	job->options.load = load_child;

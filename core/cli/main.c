@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/help.h"
 #include "cli/plugin_cmd.h"
+#include "sys/limits.h"
 #include "sys/tty.h"
 
 #include <fcntl.h>
@@ -113,6 +114,7 @@ int main(int argc, char **argv)
 	struct cli cli = {.program = argc ? argv[0] : "pawl", .is_json = wants_json(argc, argv)};
 	cli.has_color_out = tty_is_fancy(STDOUT_FILENO);
 	cli.has_color_err = tty_is_fancy(STDERR_FILENO);
+	limits_raise_files();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	int code = talk_finish(&cli, dispatch(&cli, argc, argv));

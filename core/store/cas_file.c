@@ -4,6 +4,7 @@
 #include "store/stmt.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
+#include "sys/limits.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -77,7 +78,7 @@ bool cas_file_keep(struct store *store, struct cas_pending pending, struct err *
 	}
 	*vec_push(&store->pending) = pending;
 	/* Descriptors are scarce: beyond a few dozen the fsync comes early. */
-	return store->pending.len < PENDING_MAX || cas_settle(store, err);
+	return store->pending.len < limits_kept_files(PENDING_MAX) || cas_settle(store, err);
 }
 
 /* One file: durable content, then its name. */

@@ -110,7 +110,8 @@ static bool sys_failed(struct err *err, const char *doing, const char *path)
 	                           ? "E-STORE-READONLY"
 	                   : number == ENOSPC || number == EDQUOT ? "E-STORE-FULL"
 	                                                          : "E-STORE-SYS";
-	return err_sys(err, number, code, "%s %s", doing, path);
+	err_sys(err, number, code, "%s %s", doing, path);
+	return err_help(err, "see what is wrong with it: pawl doctor");
 }
 
 /* Makes one directory, whatever the umask; it may be there. */
@@ -331,7 +332,8 @@ static bool set_wal(struct store *store, struct err *err)
 static bool upgrade(struct store *store, int version, struct err *err)
 {
 	bool ok = store_migrate(store->db, store_migrations, store_version, err);
-	if (!ok && version == 0 && err && err->code && strcmp(err->code, "E-STORE-SYS") == 0) {
+	bool is_unknown = !ok && err && err->code && !err->help;
+	if (is_unknown && version == 0 && strcmp(err->code, "E-STORE-SYS") == 0) {
 		err_help(err,
 			"the file system must support shared memory maps and locks (network ones often don't)");
 	}

@@ -34,6 +34,12 @@ bool store_sql_err(sqlite3 *db, int rc, const char *doing, struct err *err)
 		err_set(err, "E-STORE-BUSY", "%s: another process has held the store for 10 s",
 			doing);
 		return err_help(err, "see who runs: pawl runs");
+	case SQLITE_CANTOPEN:
+		err_set(err, "E-STORE-SYS", "%s: %s%s%s", doing, words, sys ? ": " : "",
+			sys ? strerror(sys) : "");
+		return err_help(err, sys == EMFILE || sys == ENFILE
+					     ? "raise the limit on open files: ulimit -n 1024"
+					     : "see what is wrong with it: pawl doctor");
 	default: return err_set(err, "E-STORE-SYS", "%s: %s", doing, words);
 	}
 }

@@ -3,6 +3,7 @@
 #include "sys/loop_internal.h"
 
 #include "base/mem.h"
+#include "sys/limits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,6 +39,7 @@ struct spawn_job {
 	const char *path;
 	const struct world_spawn *spec;
 	const bool *reset_signals;
+	const struct rlimit *files; /* open files it may have, or NULL: as we */
 	int fds[3];
 	enum spawn_step step;
 	int error;
@@ -109,6 +111,8 @@ NO_SANITIZE static int child_main(void *arg)
 		if (job->reset_signals[i])
 			syscall(SYS_rt_sigaction, i, zeros, NULL, 8);
 	}
+	if (job->files != NULL)
+		syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, job->files, NULL);
 	job->step = STEP_EXEC;
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, zeros, NULL, 8);
 	syscall(SYS_execve, job->path, spec->argv, spec->env);
@@ -278,8 +282,10 @@ bool spawn_child(struct loop *loop, struct world_proc *child, const struct world
 	struct spawn_pipes pipes;
 	bool ok = open_pipes(&pipes, spec, err);
 	if (ok) {
-		struct spawn_job job = {
-			.path = path, .spec = spec, .reset_signals = loop->reset_signals};
+		struct spawn_job job = {.path = path,
+			.spec = spec,
+			.reset_signals = loop->reset_signals,
+			.files = limits_for_child()};
 		job.fds[0] = pipes.child[0] >= 0 ? pipes.child[0] : loop->null_fd;
 		job.fds[1] = pipes.child[1];
 		job.fds[2] = spec->merge_stderr ? pipes.child[1] : pipes.child[2];
