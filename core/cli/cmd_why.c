@@ -80,7 +80,8 @@ static void add_result(struct why *w)
 		r->times_reused == 1 ? "" : "s", (long long)r->passed_consumers,
 		(long long)r->failed_consumers, r->dropped ? "; dropped since" : "");
 	if (r->provable)
-		buf_add_z(&w->out, "proof     all that it read is known: declared in `reads`\n");
+		buf_add_z(&w->out,
+			"proof     all that it read is known: declared in `reads`, or promised by its type\n");
 	else
 		buf_printf(&w->out,
 			"proof     none (%.*s): reused only when this piece of work is continued\n",

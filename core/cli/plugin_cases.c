@@ -189,6 +189,8 @@ static void case_accepts(struct trial *trial)
 			trial_fail(trial,
 				"the node was made of the schema; give one that is right: --node FILE.yaml");
 	}
+	for (size_t i = 0; i < trial->diags.list.len; i++)
+		trial_judge_slowness(trial, str_of(trial->diags.list.ptr[i].message));
 }
 
 /* ---- errors ---------------------------------------------------------------------------------------------------------------- */

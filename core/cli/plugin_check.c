@@ -18,6 +18,7 @@
 struct verdict {
 	bool is_good;
 	bool is_done;        /* the case said so itself */
+	bool has_printed;    /* the plugin, around its host */
 	struct buf notes;    /* lines */
 	VEC(char *) samples; /* their names, where the case told them */
 };
@@ -69,21 +70,43 @@ static void run_case(const struct check *check, const struct check_case *what, s
 
 /* ---- in the runner ------------------------------------------------------------------------------------------------------ */
 
+/* Once: a case of many runs says the same many times. */
+static void add_note(struct verdict *verdict, str text)
+{
+	str rest = buf_str(&verdict->notes);
+	for (str line; str_line(&rest, &line);)
+		if (str_eq(line, text))
+			return;
+	buf_add(&verdict->notes, text);
+	buf_add_char(&verdict->notes, '\n');
+}
+
+/* What nobody of pawl wrote. */
+static void take_print(struct verdict *verdict, str line)
+{
+	struct buf shown = {0};
+	if (!str_starts(line, STR("pawl: plugin "))) {
+		verdict->has_printed = true;
+		buf_add_z(&shown,
+			"it prints by itself, host->output() and host->log() are for that: ");
+	}
+	buf_add_visible(&shown, line);
+	add_note(verdict, buf_str(&shown));
+	buf_finish(&shown);
+}
+
 static void take_line(struct verdict *verdict, str line)
 {
 	str text = str_slice(line, 2, line.len);
 	if (str_starts(line, STR("N ")) || str_starts(line, STR("F "))) {
-		buf_add(&verdict->notes, text);
-		buf_add_char(&verdict->notes, '\n');
+		add_note(verdict, text);
 	} else if (str_starts(line, STR("S "))) {
 		*vec_push(&verdict->samples) = mem_dup(text.ptr, text.len);
 	} else if (str_is(line, "D good") || str_is(line, "D bad")) {
 		verdict->is_done = true;
 		verdict->is_good = str_is(line, "D good");
 	} else {
-		/* The crash handler's last words, or something that the plugin prints by itself. */
-		buf_add_visible(&verdict->notes, line);
-		buf_add_char(&verdict->notes, '\n');
+		take_print(verdict, line);
 	}
 }
 
@@ -161,6 +184,8 @@ static void judge(struct verdict *verdict, int status, bool is_in_time, const st
 		verdict->is_good = false;
 		buf_printf(&verdict->notes, "it ended the process with exit(%d)\n",
 			WEXITSTATUS(status));
+	} else if (verdict->has_printed) {
+		verdict->is_good = false;
 	}
 }
 

@@ -65,6 +65,8 @@ void sample_text(struct buf *out, const struct value *fields, const struct value
 /* Notes for whoever reads the result; trial_fail makes the case fail as well. */
 void trial_note(struct trial *trial, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void trial_fail(struct trial *trial, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Where the host has said that a call held it up: a fault when it did so for long. */
+void trial_judge_slowness(struct trial *trial, str text);
 /* Loads the workflow of those fields and validates its node `it`; false: trial->diags says why not.  Until the next one. */
 bool trial_load(struct trial *trial, const struct value *fields, const struct value *other);
 void trial_unload(struct trial *trial);

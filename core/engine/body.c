@@ -109,7 +109,8 @@ static void on_progress(void *arg, double fraction, str text)
 {
 	struct attempt *attempt = arg;
 	(void)fraction;
-	note(attempt, text);
+	if (text.len)
+		note(attempt, text);
 }
 
 static void on_finished(void *arg, const struct host_outcome *outcome)

@@ -6,36 +6,27 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define EXIT_BY_PLUGIN 70 /* EX_SOFTWARE */
 #define PATIENCE_S     3  /* seconds in one call until it is named */
 
 static _Thread_local struct guard_call *current;
-static _Thread_local uint64_t
-	entered; /* calls so far: one that takes long is told from many short ones */
 static char crash_file[4096];
 static int home = -1; /* of a copy: where its crash is told, instead of on standard error */
-static bool is_waited_for = true; /* somebody does nothing else until a call comes back */
 
 static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 #define CRASH_SIGNALS (sizeof(crash_signals) / sizeof(crash_signals[0]))
 static struct sigaction previous[CRASH_SIGNALS];
 
-static timer_t watch;
-static _Thread_local bool has_watch; /* on the loop's thread only */
-static volatile sig_atomic_t is_armed;
-static uint64_t watched; /* the call of the last tick */
-static unsigned ticks;   /* so many in the same call */
-
-static void arm(void)
-{
-	const struct itimerspec once = {.it_value = {1, 0}};
-	is_armed = true;
-	timer_settime(watch, 0, &once, NULL);
-}
+/* What the watch sees of the thread that it looks after. */
+static _Thread_local bool is_watched;
+static pthread_t watched_thread;
+static atomic_uint calls; /* so far: one that takes long is told from many short ones */
+static atomic_bool is_inside;
+static unsigned told; /* the call that has been named */
 
 const struct guard_call *guard_current(void)
 {
@@ -45,16 +36,18 @@ const struct guard_call *guard_current(void)
 void guard_enter(struct guard_call *call)
 {
 	call->outer = current;
-	entered++;
 	current = call;
-	/* One that is armed already looks at this call as well, and stops by itself where there is none. */
-	if (has_watch && !is_armed)
-		arm();
+	if (is_watched) {
+		atomic_fetch_add(&calls, 1);
+		atomic_store(&is_inside, true);
+	}
 }
 
 void guard_leave(const struct guard_call *call)
 {
 	current = call->outer;
+	if (is_watched && !current)
+		atomic_store(&is_inside, false);
 }
 
 static size_t append(char *line, size_t at, size_t cap, const char *text)
@@ -168,52 +161,75 @@ static void end_by(int number)
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* Each second of a call, on the loop's thread.  The loop reads SIGINT and SIGTERM between calls, so a call that never ends would
- * keep the person who wants to stop it waiting for ever. */
-static void on_tick(int number)
+/* SIGINT or SIGTERM, where it waits to be read by a loop that can't be reached. */
+static int stop_that_waits(void)
+{
+	sigset_t pending;
+	if (sigpending(&pending) != 0)
+		return 0;
+	return sigismember(&pending, SIGINT)    ? SIGINT
+	       : sigismember(&pending, SIGTERM) ? SIGTERM
+	                                        : 0;
+}
+
+/* On the thread whose call takes long. */
+static void on_impatience(int number)
 {
 	(void)number;
 	int saved = errno;
-	sigset_t pending;
-	is_armed = false;
-	if (!current)
-		return;
-	arm();
-	ticks = entered == watched ? ticks + 1 : 0;
-	watched = entered;
-	if (ticks == PATIENCE_S && is_waited_for)
+	int stop = stop_that_waits();
+	if (current && told != atomic_load(&calls)) {
+		told = atomic_load(&calls);
 		say(current, " does not come back from ",
 			"; everything waits for it; interrupt it (Ctrl-C), and `pawl resume` continues");
-	if (ticks >= PATIENCE_S && sigpending(&pending) == 0) {
-		int stop = sigismember(&pending, SIGINT)    ? SIGINT
-		           : sigismember(&pending, SIGTERM) ? SIGTERM
-		                                            : 0;
-		if (stop) {
-			tell_crash(" was ended in ");
-			end_by(stop);
-		}
+	}
+	if (current && stop) {
+		tell_crash(" was ended in ");
+		end_by(stop);
 	}
 	errno = saved;
 }
 
-static void start_watch(void)
+/* Looks each second whether the same call still goes on.  The loop reads SIGINT and SIGTERM between calls, so a call that never
+ * ends would keep the person who wants to stop it waiting for ever.  A thread and not a timer's signal: that would cut short
+ * each sleep() and poll() of a plugin, which are only told of here when they have lasted too long anyway. */
+static void *watch(void *arg)
 {
-	struct sigaction action = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
-	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMAX - 1};
-	if (has_watch)
-		return;
-	event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
-	sigemptyset(&action.sa_mask);
-	has_watch = sigaction(SIGRTMAX - 1, &action, NULL) == 0 &&
-	            timer_create(CLOCK_MONOTONIC, &event, &watch) == 0;
-	is_armed = false;
+	const struct timespec second = {.tv_sec = 1};
+	unsigned seen = 0;
+	unsigned seconds = 0;
+	(void)arg;
+	for (;;) {
+		nanosleep(&second, NULL);
+		unsigned now = atomic_load(&calls);
+		seconds = atomic_load(&is_inside) && now == seen ? seconds + 1 : 0;
+		seen = now;
+		if (seconds == PATIENCE_S || (seconds > PATIENCE_S && stop_that_waits()))
+			pthread_kill(watched_thread, SIGRTMAX - 1);
+	}
+	return NULL;
 }
 
-/* Timers are not inherited: a forked copy has its own. */
-static void forget_watch(void)
+void guard_watch(void)
 {
-	has_watch = false;
-	start_watch();
+	static bool has_watch;
+	struct sigaction action = {.sa_handler = on_impatience, .sa_flags = SA_RESTART};
+	sigset_t all;
+	sigset_t before;
+	pthread_t thread;
+	if (has_watch || home >= 0)
+		return;
+	watched_thread = pthread_self();
+	sigemptyset(&action.sa_mask);
+	if (sigaction(SIGRTMAX - 1, &action, NULL) != 0)
+		return;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	has_watch = pthread_create(&thread, NULL, watch, NULL) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (has_watch)
+		pthread_detach(thread);
+	is_watched = has_watch;
 }
 
 void guard_set_crash_file(const char *path)
@@ -223,10 +239,10 @@ void guard_set_crash_file(const char *path)
 		memcpy(crash_file, path, strlen(path) + 1);
 }
 
-void guard_in_copy(int pipe, bool somebody_waits)
+void guard_in_copy(int pipe)
 {
 	home = pipe;
-	is_waited_for = somebody_waits;
+	is_watched = false; /* threads are not copied; who waits for the copy looks after it */
 }
 
 void guard_install(void)
@@ -247,7 +263,5 @@ void guard_install(void)
 	if (!is_installed) {
 		is_installed = true;
 		atexit(on_exit_call);
-		pthread_atfork(NULL, NULL, forget_watch);
 	}
-	start_watch();
 }

@@ -461,7 +461,7 @@ pawl_status apart_begin(struct pawl_run *run)
 			node->id);
 		return host_fail_err(node, PAWL_E_SYSTEM, &err);
 	}
-	int which = copy_fork(&copy, &home, false, &err);
+	int which = copy_fork(&copy, &home, &err);
 	if (which == 0) {
 		close(answers[1]);
 		run_copy(node, home, answers[0]);

@@ -13,9 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LIMIT_MS  10000 /* what a call may take that is waited for */
-#define TURN_MS   200   /* how often a Ctrl-C is looked for meanwhile */
-#define MAX_BYTES ((size_t)256 << 20)
+#define LIMIT_MS    10000 /* what a call may take that is waited for */
+#define PATIENCE_MS 3000  /* until it is named */
+#define TURN_MS     200   /* how often a Ctrl-C is looked for meanwhile */
+#define MAX_BYTES   ((size_t)256 << 20)
 
 /* ---- waiting --------------------------------------------------------------------------------------------------------------- */
 
@@ -37,18 +38,25 @@ static int64_t now_ms(void)
 }
 
 /* Until the copy has closed its end, which it does at its end. */
-static enum waiting read_frames(int pipe, struct buf *in)
+static enum waiting read_frames(const struct aside *aside, int pipe, struct buf *in)
 {
 	char block[16384];
-	int64_t deadline = now_ms() + LIMIT_MS;
+	int64_t began = now_ms();
+	bool is_told = false;
 	for (;;) {
 		struct pollfd ready = {.fd = pipe, .events = POLLIN};
 		int count = poll(&ready, 1, TURN_MS);
 		if (count == 0 || (count < 0 && errno == EINTR)) {
 			if (is_asked_to_stop())
 				return WAIT_STOPPED;
-			if (now_ms() > deadline)
+			if (now_ms() - began > LIMIT_MS)
 				return WAIT_TOO_LONG;
+			if (now_ms() - began > PATIENCE_MS && !is_told) {
+				fprintf(stderr,
+					"pawl: plugin %s does not come back from %s(); it is ended after %d s\n",
+					aside->plugin, aside->function, LIMIT_MS / 1000);
+				is_told = true;
+			}
 			continue;
 		}
 		ssize_t got = read(pipe, block, sizeof(block));
@@ -115,12 +123,12 @@ bool aside_call(const struct aside *aside, struct buf *answer, struct err *err)
 	struct copy_process copy;
 	struct buf in = {0};
 	int home = -1;
-	int which = copy_fork(&copy, &home, true, err);
+	int which = copy_fork(&copy, &home, err);
 	if (which < 0)
 		return false;
 	if (which == 0)
 		answer_and_leave(aside, home);
-	enum waiting how = read_frames(copy.pipe, &in);
+	enum waiting how = read_frames(aside, copy.pipe, &in);
 	enum frame_kind kind = FRAME_CRASH;
 	str body = STR("");
 	size_t size;

@@ -415,4 +415,4 @@ static pawl_status bind(
 	return PAWL_OK;
 }
 
-const pawl_bind_v1 host_bind_v1 = {sizeof(pawl_bind_v1), bind};
+const pawl_bind_v1 host_bind_v1 = {.size = sizeof(host_bind_v1), .bind = bind};

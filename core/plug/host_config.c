@@ -422,10 +422,12 @@ void host_call_validate(struct pawl_node *node)
 	host_enter(node, &call, "validate");
 	pawl_status status = type->validate(&host_table, node);
 	host_leave(node, &call);
-	if (status != PAWL_OK && status != PAWL_PENDING && node->diags->errors == before)
+	if (status > PAWL_PENDING || !host_status_is_known(status))
+		host_misuse(node, "validate", "returned what is no answer of it");
+	else if (status < 0 && node->diags->errors == before)
 		diags_error(node->diags, node->init.node->type_at, host_status_code(status),
-			"plugin %s refuses this `%s` node without saying why (status %d)",
-			node->init.type->plugin->id, type->keyword, (int)status);
+			"plugin %s refuses this `%s` node without saying why (%s)",
+			node->init.type->plugin->id, type->keyword, host_status_name(status));
 }
 
 bool host_validate(struct pawl_node *node, struct diags *diags)

@@ -57,7 +57,7 @@ bool copy_frame(str bytes, enum frame_kind *kind, str *body, size_t *size)
 
 /* ---- the copy ------------------------------------------------------------------------------------------------------------- */
 
-int copy_fork(struct copy_process *copy, int *home, bool is_waited_for, struct err *err)
+int copy_fork(struct copy_process *copy, int *home, struct err *err)
 {
 	int ends[2];
 	*copy = (struct copy_process){.pid = -1, .pidfd = -1, .pipe = -1};
@@ -76,7 +76,7 @@ int copy_fork(struct copy_process *copy, int *home, bool is_waited_for, struct e
 		if (getppid() != self)
 			_exit(1);
 		loop_forget_parents();
-		guard_in_copy(ends[1], is_waited_for);
+		guard_in_copy(ends[1]);
 		*home = ends[1];
 		return 0;
 	}

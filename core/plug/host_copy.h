@@ -34,8 +34,8 @@ struct copy_process {
 };
 
 /* 0 in the copy, whose end of the pipe is *home: it has none of this process's duties, and a crash in it becomes a frame.  1
- * here; -1 with *err.  is_waited_for: this process does nothing else until the copy is done. */
-int copy_fork(struct copy_process *copy, int *home, bool is_waited_for, struct err *err);
+ * here; -1 with *err. */
+int copy_fork(struct copy_process *copy, int *home, struct err *err);
 
 /* Ends the copy where it does not listen any more. */
 void copy_send(int home, enum frame_kind kind, str first, str second);

@@ -34,7 +34,9 @@ void guard_install(void);
 void guard_set_crash_file(const char *path);
 void guard_note_crash(const char *note); /* NULL: nothing; safe in a signal handler */
 /* In a forked copy: a crash is sent home as a frame (host_copy.h), not told to people. */
-void guard_in_copy(int pipe, bool is_waited_for);
+void guard_in_copy(int pipe);
+/* Names a call on this thread that does not come back, and lets Ctrl-C end it. */
+void guard_watch(void);
 void guard_enter(struct guard_call *call);
 void guard_leave(const struct guard_call *call);
 const struct guard_call *guard_current(void); /* NULL: none of a plugin's */
@@ -138,8 +140,12 @@ pawl_status host_fail_err(struct pawl_node *node, pawl_status status, struct err
 /* What init() said by fail() or a warning last; the caller frees it.  NULL: nothing. */
 char *host_take_orphan(void);
 const char *host_status_code(pawl_status status); /* "E-CONFIG" */
+const char *host_status_name(pawl_status status); /* "PAWL_E_CONFIG" */
 bool host_status_is_known(pawl_status status);
 struct place host_field_place(const struct pawl_node *node, const char *field);
+
+/* Whether there is something to read; else the misuse is reported. */
+bool host_has_bytes(struct pawl_node *node, const char *service, pawl_str bytes);
 
 /* host_config.c: services that read fields. */
 pawl_status host_field(pawl_node *node, const char *path, pawl_str *out);
@@ -255,6 +261,7 @@ struct pawl_run {
 	char *temp_dir;
 	VEC(const char *) bound_env; /* for the next spawn, in the arena */
 	VEC(str) emitted;            /* names of outputs that were set, in the arena */
+	VEC(const char *) artifacts; /* as the plugin gave them, in the arena */
 	struct host_outcome outcome;
 	struct apart *apart; /* NULL: the plugin is called in this process */
 };

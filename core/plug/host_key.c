@@ -24,7 +24,7 @@ static bool may_hash(pawl_hash *hash, const char *service, const char *label)
 
 void host_hash_text(pawl_hash *hash, const char *label, pawl_str value)
 {
-	if (may_hash(hash, "hash_text", label))
+	if (may_hash(hash, "hash_text", label) && host_has_bytes(hash->node, "hash_text", value))
 		key_text(hash->key, str_of(label), str_make(value.ptr, value.len));
 }
 
@@ -73,9 +73,15 @@ pawl_status host_hash_secret(pawl_hash *hash, const char *label, const char *nam
 {
 	if (!may_hash(hash, "hash_secret", label))
 		return PAWL_E_MISUSE;
-	if (!name || !host_lists_secret(hash->node, name))
-		return stick(hash, PAWL_E_NOT_FOUND,
-			"a plugin asked for a secret that the node does not list in `secrets`");
+	if (!name || !host_lists_secret(hash->node, name)) {
+		struct err err = {0};
+		hash->has_failed = true;
+		err_set(&err, "E-NOT-FOUND", "`%s` is not one of the node's secrets",
+			name ? name : "");
+		err_help(
+			&err, "add `secrets: [%s]` to node `%s`", name ? name : "", hash->node->id);
+		return host_fail_err(hash->node, PAWL_E_NOT_FOUND, &err);
+	}
 	bool found;
 	str value = host_getenv(hash->node, str_of(name), &found);
 	if (!found) {
@@ -159,8 +165,8 @@ static enum host_key_status explain(struct pawl_node *node, pawl_status status, 
 	if (err_is_set(&node->err))
 		buf_add_z(words, node->err.message);
 	else
-		buf_printf(words, "plugin %s gave no key and did not say why (status %d)",
-			node->init.type->plugin->id, (int)status);
+		buf_printf(words, "plugin %s gave no key and did not say why (%s)",
+			node->init.type->plugin->id, host_status_name(status));
 	return status == PAWL_UNCACHEABLE && !node->hash.has_failed ? HOST_KEY_NOT_CACHEABLE
 	                                                            : HOST_KEY_FAILED;
 }

@@ -1,6 +1,7 @@
 /* host_results: what a run hands out (output, named outputs, artifacts, progress) and what it keeps (secrets, key-value pairs). */
 #include "plug/host_internal.h"
 
+#include "base/utf8.h"
 #include "store/runs.h"
 
 pawl_status host_secret(pawl_run *run, const char *name, pawl_str *out)
@@ -34,6 +35,8 @@ pawl_status host_output(pawl_run *run, int32_t stream, pawl_str bytes)
 	if (stream != PAWL_STDOUT && stream != PAWL_STDERR)
 		return host_misuse(
 			run->node, "output", "stream is neither PAWL_STDOUT nor PAWL_STDERR");
+	if (!host_has_bytes(run->node, "output", bytes))
+		return PAWL_E_MISUSE;
 	run_output(run, stream, str_make(bytes.ptr, bytes.len));
 	return PAWL_OK;
 }
@@ -44,6 +47,11 @@ pawl_status host_emit(pawl_run *run, const char *output, pawl_str value)
 		return PAWL_E_MISUSE;
 	if (!output || !*output)
 		return host_misuse(run->node, "emit", "the output has no name");
+	if (!host_has_bytes(run->node, "emit", value))
+		return PAWL_E_MISUSE;
+	if (utf8_invalid_at(str_make(value.ptr, value.len)) != SIZE_MAX)
+		return host_misuse(run->node, "emit",
+			"the value is not UTF-8; bytes go to output() or artifact()");
 	for (size_t i = 0; i < run->emitted.len; i++)
 		if (str_is(run->emitted.ptr[i], output))
 			return host_misuse(
@@ -60,6 +68,7 @@ pawl_status host_artifact(pawl_run *run, const char *name, const char *path)
 		return PAWL_E_MISUSE;
 	if (!name || !*name || !path || !*path)
 		return host_misuse(run->node, "artifact", "name or path is empty");
+	*vec_push(&run->artifacts) = arena_str(&run->arena, str_of(path)).ptr;
 	if (run->events.artifact)
 		run->events.artifact(run->events.arg, str_of(name), path);
 	return PAWL_OK;
@@ -116,6 +125,8 @@ pawl_status host_kv_get(pawl_run *run, const char *key, pawl_str *out)
 pawl_status host_kv_put(pawl_run *run, const char *key, pawl_str value)
 {
 	if (!may_keep(run, "kv_put", key))
+		return PAWL_E_MISUSE;
+	if (!host_has_bytes(run->node, "kv_put", value))
 		return PAWL_E_MISUSE;
 	if (!run->node->init.store)
 		return no_store(run);

@@ -10,6 +10,7 @@
 #include "sys/fs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -94,6 +95,7 @@ static void on_gone(void *arg)
 	vec_finish(&run->timers);
 	vec_finish(&run->bound_env);
 	vec_finish(&run->emitted);
+	vec_finish(&run->artifacts);
 	arena_finish(&run->arena);
 	if (run->outcome.status == PAWL_OK)
 		err_finish(&node->err);
@@ -110,11 +112,46 @@ static void end_if_idle(struct pawl_run *run)
 		post(run, on_gone);
 }
 
+/* A result without what the plugin has handed on for it would be no result. */
+static pawl_status check_artifacts(struct pawl_run *run)
+{
+	struct pawl_node *node = run->node;
+	int cwd = node->init.cwd ? open(node->init.cwd, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	pawl_status status = PAWL_OK;
+	for (size_t i = 0; i < run->artifacts.len && status == PAWL_OK; i++) {
+		const char *path = run->artifacts.ptr[i];
+		struct err err = {0};
+		if (faccessat(cwd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			continue;
+		err_sys(&err, errno, "E-FAILED", "plugin %s handed on an artifact, %s",
+			node->init.type->plugin->id, path);
+		status = host_fail_err(node, PAWL_E_FAILED, &err);
+	}
+	if (cwd >= 0)
+		close(cwd);
+	return status;
+}
+
+/* It has failed, and there is nothing else to say why: no words of its own, no child, no cancel. */
+static void say_it_for_the_plugin(struct pawl_run *run, pawl_status status)
+{
+	struct pawl_node *node = run->node;
+	struct err err = {0};
+	if (status >= 0 || err_is_set(&node->err) || run->outcome.has_exit || run->cancel_reason)
+		return;
+	err_set(&err, host_status_code(status), "plugin %s gave %s without saying why",
+		node->init.type->plugin->id, host_status_name(status));
+	host_fail_err(node, status, &err);
+}
+
 void run_end(struct pawl_run *run, pawl_status status)
 {
 	if (run->stage != RUN_ACTIVE)
 		return;
 	const struct world *world = world_of(run);
+	if (status == PAWL_OK && run->artifacts.len)
+		status = check_artifacts(run);
+	say_it_for_the_plugin(run, status);
 	if (status == PAWL_E_CANCELLED && run->cancel_reason)
 		status = run_cancel_status(run);
 	run->stage = RUN_ENDING;

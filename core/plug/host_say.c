@@ -3,6 +3,7 @@
 #include "plug/host_internal.h"
 
 #include "base/mem.h"
+#include "sys/clock.h"
 
 #include <stdlib.h>
 
@@ -40,6 +41,17 @@ const char *host_status_code(pawl_status status)
 		if (codes[i].status == status)
 			return codes[i].code;
 	return "E-PLUGIN-MISUSE";
+}
+
+const char *host_status_name(pawl_status status)
+{
+	static const char *const names[] = {"PAWL_OK", "PAWL_PENDING", "PAWL_UNCACHEABLE"};
+	static const char *const failures[] = {"", "PAWL_E_CONFIG", "PAWL_E_FAILED",
+		"PAWL_E_TRANSIENT", "PAWL_E_CANCELLED", "PAWL_E_TIMEOUT", "PAWL_E_NOT_FOUND",
+		"PAWL_E_UNSUPPORTED", "PAWL_E_SYSTEM", "PAWL_E_MISUSE"};
+	if (!host_status_is_known(status))
+		return "a status that is none";
+	return status >= 0 ? names[status] : failures[-status];
 }
 
 bool host_status_is_known(pawl_status status)
@@ -136,6 +148,14 @@ pawl_status host_misuse(struct pawl_node *node, const char *service, const char 
 	return PAWL_E_MISUSE;
 }
 
+bool host_has_bytes(struct pawl_node *node, const char *service, pawl_str bytes)
+{
+	if (bytes.ptr || !bytes.len)
+		return true;
+	host_misuse(node, service, "a text of some length is NULL");
+	return false;
+}
+
 void host_log(pawl_node *node, int32_t level, const char *text)
 {
 	if (!text) {
@@ -216,7 +236,7 @@ void host_enter(struct pawl_node *node, struct host_call *call, const char *func
 					   .node = node->id,
 					   .of = node}};
 	const struct world *world = node->init.world;
-	call->began_ms = world ? world->mono_ms(world->ctx) : 0;
+	call->began_ms = world ? world->mono_ms(world->ctx) : clock_mono_ms();
 	guard_enter(&call->guard);
 }
 
@@ -224,14 +244,14 @@ void host_leave(struct pawl_node *node, struct host_call *call)
 {
 	guard_leave(&call->guard);
 	const struct world *world = node->init.world;
-	uint64_t took = world ? world->mono_ms(world->ctx) - call->began_ms : 0;
+	uint64_t took = (world ? world->mono_ms(world->ctx) : clock_mono_ms()) - call->began_ms;
 	/* A busy machine makes any call slow now and then: people are told only of what they could feel. */
 	if (took <= 10)
 		return;
 	struct buf text = {0};
 	buf_printf(&text, "plugin %s: %s() of node %s held up the loop for %llu ms",
 		call->guard.plugin, call->guard.function, node->id, (unsigned long long)took);
-	if (node->phase == HOST_RUN)
+	if (node->phase == HOST_RUN || node->phase == HOST_VALIDATE)
 		host_note(node, took > 250 ? PAWL_LOG_WARN : PAWL_LOG_INFO, buf_cstr(&text));
 	buf_finish(&text);
 }

@@ -242,6 +242,8 @@ pawl_status host_proc_write(pawl_proc *proc, pawl_str bytes)
 	if (!proc->is_input_open)
 		return host_misuse(proc->run->node, "proc_write",
 			"the child's input is not open: spawn it with PAWL_SPAWN_STDIN_OPEN, and end it once");
+	if (!host_has_bytes(proc->run->node, "proc_write", bytes))
+		return PAWL_E_MISUSE;
 	if (!proc->proc)
 		return PAWL_E_NOT_FOUND;
 	if (!bytes.len)

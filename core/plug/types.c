@@ -216,8 +216,10 @@ static struct provider *load(
 	file->path = NULL;
 	char *slash = strrchr(provider->path, '/');
 	provider->dir = mem_dup(provider->path, slash ? (size_t)(slash - provider->path) : 0);
-	if (ok && fd >= 0)
+	if (ok && fd >= 0) {
 		know_health(types, provider, fd);
+		guard_watch();
+	}
 	if (fd >= 0)
 		close(fd);
 	if (ok && run_init(provider, err)) {

@@ -160,6 +160,32 @@ goes_on() {
 	says "broke its contract: output()"
 }
 
+@test "a failure without a word, a lost artifact, and what is no text, are told" {
+	flow silent
+	exits 1 pawl run w
+	says "plugin test.hostile gave PAWL_E_TRANSIENT without saying why"
+	flow lost
+	exits 1 pawl run w
+	says "plugin test.hostile handed on an artifact, report.txt: No such file or directory"
+	flow no_bytes
+	exits 1 pawl run w
+	says "broke its contract: output(): a text of some length is NULL"
+	flow emit_bytes
+	exits 1 pawl run w
+	says "broke its contract: emit(): the value is not UTF-8"
+	flow validate_odd
+	exits 2 pawl run w
+	says "broke its contract: validate(): returned what is no answer of it"
+}
+
+@test "a call that blocks is told, and not woken" {
+	flow sleep
+	ok pawl run w
+	says "held up the loop for 2"
+	ok pawl output last/bad
+	equal "$output" "slept"
+}
+
 @test "a crash in validate() is an error of the workflow, not the end of pawl" {
 	for end in "segv crashed (SIGSEGV)" "abort crashed (SIGABRT)" "kill was ended by SIGKILL"; do
 		flow "validate_${end%% *}"

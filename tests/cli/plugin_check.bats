@@ -64,6 +64,15 @@ fails() {
 	fails environment "leaves directory" "changed the environment"
 }
 
+@test "what holds up everybody, and what prints by itself, is found" {
+	try slow slow_validate prints
+	fails slow "runs to an end" "no other node makes progress meanwhile"
+	fails slow_validate "accepts the node" "no other node makes progress meanwhile"
+	fails prints "runs to an end" "it prints by itself, host->output() and host->log() are for that: good day"
+	# A case that runs it more than once says it once.
+	equal "$(sed -n '/stops in time/,/^not ok/p' prints.tap | grep -c 'good day')" 1
+}
+
 @test "a crash, an exit() and a hang are results" {
 	LIMIT=3 try crash exit hang
 	fails crash "runs to an end" "crashed (SIGABRT) in start() of node it"

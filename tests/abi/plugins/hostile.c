@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef pawl_status (*mode_fn)(const pawl_host *host, pawl_node *node, pawl_run *run);
@@ -137,6 +138,42 @@ static pawl_status do_keep_much(const pawl_host *host, pawl_node *node, pawl_run
 	return status == PAWL_OK ? say(host, run, "kept much\n") : status;
 }
 
+static pawl_status do_silent(const pawl_host *host, pawl_node *node, pawl_run *run)
+{
+	(void)host;
+	(void)node;
+	(void)run;
+	return PAWL_E_TRANSIENT;
+}
+
+/* The name of a file that is not there. */
+static pawl_status do_lost(const pawl_host *host, pawl_node *node, pawl_run *run)
+{
+	(void)node;
+	return host->artifact(run, "report", "report.txt");
+}
+
+static pawl_status do_no_bytes(const pawl_host *host, pawl_node *node, pawl_run *run)
+{
+	(void)node;
+	return host->output(run, PAWL_STDOUT, (pawl_str){NULL, 5});
+}
+
+static pawl_status do_emit_bytes(const pawl_host *host, pawl_node *node, pawl_run *run)
+{
+	(void)node;
+	return host->emit(run, "odd", (pawl_str){"\xff", 1});
+}
+
+/* As long as it says, whatever watches it. */
+static pawl_status do_sleep(const pawl_host *host, pawl_node *node, pawl_run *run)
+{
+	struct timespec rest = {.tv_nsec = 1};
+	const struct timespec two = {.tv_sec = 2};
+	(void)node;
+	return say(host, run, nanosleep(&two, &rest) == 0 ? "slept\n" : "woken\n");
+}
+
 static const struct {
 	const char *name;
 	mode_fn fn;
@@ -152,6 +189,11 @@ static const struct {
 	{"kill", do_kill},
 	{"good", do_good},
 	{"keep", do_keep},
+	{"silent", do_silent},
+	{"lost", do_lost},
+	{"no_bytes", do_no_bytes},
+	{"emit_bytes", do_emit_bytes},
+	{"sleep", do_sleep},
 	{"keep_much", do_keep_much},
 };
 
@@ -173,6 +215,8 @@ static pawl_status validate(const pawl_host *host, pawl_node *node)
 		raise(SIGKILL);
 	if (is_mode(host, node, "validate_loop"))
 		return do_loop(host, node, NULL);
+	if (is_mode(host, node, "validate_odd"))
+		return PAWL_UNCACHEABLE;
 	if (is_mode(host, node, "validate_warn")) {
 		host->log(node, PAWL_LOG_WARN, "mind the gap");
 		return host->fail(node, PAWL_E_CONFIG, "hostile", "is not nice\nbe nice");

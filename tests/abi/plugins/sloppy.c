@@ -18,6 +18,8 @@ static int is_mode(const pawl_host *host, pawl_node *node, const char *name)
 static pawl_status validate(const pawl_host *host, pawl_node *node)
 {
 	pawl_str other;
+	if (is_mode(host, node, "slow_validate"))
+		sleep(2);
 	if (host->field(node, "other", &other) != PAWL_OK || other.len)
 		return PAWL_OK;
 	if (is_mode(host, node, "silent"))
@@ -62,6 +64,12 @@ static void on_tick(const pawl_host *host, pawl_run *run, void *user)
 /* What it leaves behind it keeps open until the process ends. */
 static void leave(const pawl_host *host, pawl_node *node)
 {
+	if (is_mode(host, node, "slow"))
+		sleep(2);
+	if (is_mode(host, node, "prints")) {
+		puts("good day");
+		fflush(stdout);
+	}
 	if (is_mode(host, node, "leak_fd") && open("/dev/null", O_RDONLY) < 0)
 		abort();
 	if (is_mode(host, node, "leak_child") && fork() == 0) {

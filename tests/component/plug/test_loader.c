@@ -80,6 +80,11 @@ static void good_plugins_load(void **state)
 	assert_string_equal(good->path, PLUGINS "/pawl_good.so");
 	assert_string_equal(good->dir, PLUGINS);
 	assert_ptr_equal(types_find(types, STR("good"), &err), good);
+#ifdef PAWL_TEST_GROWN
+	/* A host of the future: what the plugin's header did not have yet is nothing, not what happens to follow it. */
+	assert_null(good->type->added_later);
+	assert_null(good->plugin->added_later);
+#endif
 	types_destroy(types);
 }
 
@@ -148,6 +153,10 @@ static void a_newer_plugin_that_asks_for_this_abi_loads(void **state)
 		fail_msg("%s", err.message);
 	assert_string_equal(type->plugin->id, "test.grown");
 	assert_null(type->type->cancel);
+#ifdef PAWL_TEST_GROWN
+	assert_non_null(
+		type->type->added_later); /* it comes from as far in the future as this host */
+#endif
 	types_destroy(types);
 }
 
