@@ -42,8 +42,7 @@ static bool find_gates(
 	for (size_t i = 0; i < nodes.len; i++) {
 		bool is_gate = a->run.state == RUN_PAUSED && nodes.ptr[i].state == NODE_PAUSED &&
 		               str_is(nodes.ptr[i].type, "approval");
-		is_gate = is_gate && !approval_is_answered(a->store, run->id, nodes.ptr[i].node,
-					     nodes.ptr[i].ended_ms);
+		is_gate = is_gate && !approval_is_answered(a->store, run->id, nodes.ptr[i].node);
 		if (!is_gate || (a->node.len && !str_eq(a->node, nodes.ptr[i].node)))
 			continue;
 		buf_printf(&gates->names, "%s%lld/%.*s", gates->waiting ? ", " : "",

@@ -4,47 +4,54 @@
 #include "engine/internal.h"
 
 static const str scope = STR_INIT("pawl.approval");
+static const str asked = STR_INIT("pawl.asked"); /* run and node -> the key of what it asked last */
 
-/* In a loop_group each iteration asks anew. */
-static str key_of(struct arena *arena, int64_t run, str node, uint64_t iteration)
+static str place_of(struct arena *arena, int64_t run, str node)
 {
-	if (iteration > 1)
-		return str_of(arena_printf(arena, "%lld/%.*s#%llu", (long long)run, STR_ARG(node),
-			(unsigned long long)iteration));
 	return str_of(arena_printf(arena, "%lld/%.*s", (long long)run, STR_ARG(node)));
 }
 
-static bool find(struct store *store, struct arena *arena, str key, str *json)
+/* In a loop_group each iteration asks anew. */
+static str key_of(struct attempt *attempt)
+{
+	const struct engine *engine = attempt->engine;
+	const struct unit *unit = attempt->unit;
+	str place = place_of(&attempt->arena, engine->row.id, unit->node->id);
+	str round = loop_round(engine, unit, &attempt->arena);
+	if (!round.len)
+		return place;
+	return str_of(arena_printf(&attempt->arena, "%.*s#%.*s", STR_ARG(place), STR_ARG(round)));
+}
+
+static bool find(struct store *store, struct arena *arena, str in, str key, str *json)
 {
 	bool found = false;
-	return kv_get(store, arena, scope, key, json, &found, NULL) && found && json->len > 0;
+	return kv_get(store, arena, in, key, json, &found, NULL) && found && json->len > 0;
+}
+
+/* What was asked last. */
+static str question(struct store *store, struct arena *arena, int64_t run, str node)
+{
+	str place = place_of(arena, run, node);
+	str key = STR("");
+	return find(store, arena, asked, place, &key) ? key : place;
 }
 
 bool approval_answer(struct store *store, int64_t run, str node, str json, struct err *err)
 {
 	struct arena arena = {0};
-	str given = STR("");
-	uint64_t iteration = 1;
-	/* What is asked is always the first that has no answer. */
-	while (find(store, &arena, key_of(&arena, run, node, iteration), &given))
-		iteration++;
-	bool ok = kv_put(store, scope, key_of(&arena, run, node, iteration), json, err);
+	bool ok = kv_put(store, scope, question(store, &arena, run, node), json, err);
 	arena_finish(&arena);
 	return ok;
 }
 
-bool approval_is_answered(struct store *store, int64_t run, str node, int64_t asked_ms)
+bool approval_is_answered(struct store *store, int64_t run, str node)
 {
 	struct arena arena = {0};
 	str json = STR("");
-	uint64_t at_ms = 0;
-	for (uint64_t i = 1; find(store, &arena, key_of(&arena, run, node, i), &json); i++) {
-		const struct value *at = value_get(json_parse(&arena, json, NULL), STR("at_ms"));
-		if (at && at->kind == VALUE_NUMBER)
-			str_to_u64(at->as.text, &at_ms);
-	}
+	bool is_there = find(store, &arena, scope, question(store, &arena, run, node), &json);
 	arena_finish(&arena);
-	return at_ms > (uint64_t)asked_ms;
+	return is_there;
 }
 
 static str text_of(const struct value *map, const char *name)
@@ -102,7 +109,7 @@ static void accept(
 	buf_finish(&sentence);
 }
 
-static void ask(struct attempt *attempt, str message)
+static void ask(struct attempt *attempt, str message, str key)
 {
 	struct engine *engine = attempt->engine;
 	struct unit *unit = attempt->unit;
@@ -117,8 +124,12 @@ static void ask(struct attempt *attempt, str message)
 	attempt->decision.sentence = arena_str(&engine->arena, buf_str(&sentence));
 	buf_finish(&sentence);
 	unit->state = NODE_PAUSED;
-	if (!engine->options->plan)
+	if (!engine->options->plan) {
+		str place = place_of(&attempt->arena, engine->row.id, unit->node->id);
+		if (!kv_put(engine->store, asked, place, key, NULL))
+			engine_fail_store(engine);
 		record_node(attempt, NODE_PAUSED, NULL, NULL);
+	}
 	tell(attempt, EVENT_ENDED, attempt->decision.sentence);
 	attempt_destroy(attempt);
 	engine->paused++;
@@ -133,9 +144,8 @@ void approval_begin(struct attempt *attempt)
 	struct buf message = {0};
 	struct err err = {0};
 	str json = STR("");
-	str key = key_of(
-		&attempt->arena, engine->row.id, attempt->unit->node->id, attempt->unit->iteration);
-	if (find(engine->store, &attempt->arena, key, &json)) {
+	str key = key_of(attempt);
+	if (find(engine->store, &attempt->arena, scope, key, &json)) {
 		const struct value *answer = json_parse(&attempt->arena, json, NULL);
 		if (answer && str_is(text_of(answer, "verdict"), "reject"))
 			reject(attempt, approval, text_of(answer, "text"));
@@ -147,6 +157,6 @@ void approval_begin(struct attempt *attempt)
 	if (!ref_expand(approval->message, &resolver, &message, &err))
 		control_fail(attempt, &err);
 	else
-		ask(attempt, buf_str(&message));
+		ask(attempt, buf_str(&message), key);
 	buf_finish(&message);
 }

@@ -16,11 +16,11 @@ void control_begin(struct attempt *attempt);
 void control_complete(struct attempt *attempt, str output, str sentence);
 void control_fail(struct attempt *attempt, struct err *err);
 
-/* approval.c: records an answer for the first question of the node that has none, as JSON {"decision":…,"text":…,"by":…,"at_ms":…}. */
+/* approval.c: records an answer to what the node asked last, as JSON {"decision":…,"text":…,"by":…,"at_ms":…}. */
 void approval_begin(struct attempt *attempt);
 bool approval_answer(struct store *store, int64_t run, str node, str json, struct err *err);
-/* Whether what it asked then has its answer, and only the run has not gone on yet. */
-bool approval_is_answered(struct store *store, int64_t run, str node, int64_t asked_ms);
+/* Whether that has its answer, and only the run has not gone on yet. */
+bool approval_is_answered(struct store *store, int64_t run, str node);
 
 /* fan_out.c */
 struct fan;

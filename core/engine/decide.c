@@ -354,7 +354,7 @@ struct decision decide(struct arena *arena, const struct decide_input *in)
 	if (in->no_resume)
 		return say(arena, REASON_NO_RESUME, "reuse is off");
 	if (in->always_run)
-		return say(arena, REASON_ALWAYS_RUN, "it says `%s`", in->always_run);
+		return say(arena, REASON_ALWAYS_RUN, "%s", in->always_run);
 	if (in->not_cacheable)
 		return say(arena, REASON_NOT_CACHEABLE, "%.*s", STR_ARG(in->words));
 	if (in->key_incomplete)

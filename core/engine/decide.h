@@ -71,7 +71,7 @@ struct decide_input {
 	int64_t now_ms;  /* for ages and ttl */
 
 	/* Of the node. */
-	const char *always_run; /* what the author wrote that says so, or NULL */
+	const char *always_run; /* what of the file says so, as a sentence; or NULL */
 	uint64_t ttl_ms;
 	bool not_cacheable;  /* the plugin said so, with `words` */
 	bool key_incomplete; /* some contribution could not be computed, `words` says which */

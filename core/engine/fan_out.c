@@ -110,6 +110,7 @@ static void make_slot(struct fan *fan, size_t index, const struct value *item)
 		.parent = parent,
 		.on_end = slot_ended,
 		.item = item,
+		.iteration = parent->iteration,
 		.item_name = parent->node->fan_out->as};
 	slot->out.emits = STR("");
 }

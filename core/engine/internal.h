@@ -216,6 +216,8 @@ void engine_end(struct engine *engine, struct engine_summary *summary);
 void engine_free(struct engine *engine);
 
 /* loop_group.c */
+/* "3", and "2.3" for the third iteration of a loop in the second one of another; empty outside of loops. */
+str loop_round(const struct engine *engine, const struct unit *unit, struct arena *arena);
 void loop_member_ended(struct engine *engine, struct unit *unit);
 
 /* upstream.c: what those below must know of artifacts made here and above.  After the unit's outcome is set. */

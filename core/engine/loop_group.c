@@ -17,6 +17,18 @@ static const struct node *member(
 	return &engine->workflow->nodes[group->members[i]];
 }
 
+str loop_round(const struct engine *engine, const struct unit *unit, struct arena *arena)
+{
+	str round = STR("");
+	const struct unit *at = unit->parent ? unit->parent : unit;
+	while (at->node->scope->holder != NO_NODE) {
+		round = str_of(arena_printf(arena, "%llu%s%.*s", (unsigned long long)at->iteration,
+			round.len ? "." : "", STR_ARG(round)));
+		at = &engine->units[at->node->scope->holder];
+	}
+	return round;
+}
+
 static void begin_iteration(struct loop *loop)
 {
 	struct engine *engine = loop->attempt->engine;

@@ -240,8 +240,9 @@ static void add_place(struct attempt *attempt, struct key *key)
 		json_write_canonical(&json, unit->item);
 		key_text(key, STR("given/item"), buf_str(&json));
 	}
-	if (unit->iteration)
-		key_u64(key, STR("iteration"), unit->iteration);
+	str round = loop_round(attempt->engine, unit, &attempt->arena);
+	if (round.len)
+		key_text(key, STR("iteration"), round);
 	buf_finish(&json);
 }
 

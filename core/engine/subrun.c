@@ -77,18 +77,59 @@ static void on_child_started(
 	tell_started(sub, &sub->within);
 }
 
+/* Which run a node of a loop_group began in which iteration. */
+static const str begun = STR_INIT("pawl.begun");
+
+static str begun_key(struct attempt *attempt, int64_t parent)
+{
+	const struct unit *unit = attempt->unit;
+	str round = loop_round(attempt->engine, unit, &attempt->arena);
+	return round.len ? str_of(arena_printf(&attempt->arena, "%lld/%.*s#%.*s", (long long)parent,
+				   STR_ARG(unit->node->id), STR_ARG(round)))
+	                 : round;
+}
+
+static void note_begun(struct subrun *sub)
+{
+	struct engine *engine = sub->attempt->engine;
+	str key = begun_key(sub->attempt, engine->row.id);
+	str id = str_of(arena_printf(&sub->attempt->arena, "%lld", (long long)sub->child->row.id));
+	if (key.len && !engine->options->plan && !engine->options->verify &&
+		!kv_put(engine->store, begun, key, id, NULL))
+		engine_fail_store(engine);
+}
+
+static bool is_child(struct attempt *attempt, const struct run_row *row, str workflow)
+{
+	return str_eq(row->workflow, workflow) && str_eq(row->parent_node, attempt->unit->node->id);
+}
+
 static bool find_child(
 	struct attempt *attempt, str workflow, int64_t parent, int64_t *child, struct err *err)
 {
+	struct store *store = attempt->engine->store;
+	struct arena *arena = &attempt->arena;
+	str key = begun_key(attempt, parent);
 	struct run_list list = {0};
 	*child = 0;
 	if (!parent)
 		return true;
-	if (!runs_children(attempt->engine->store, &attempt->arena, parent, &list, err))
+	if (key.len) {
+		struct run_row row = {0};
+		uint64_t id = 0;
+		str text = STR("");
+		bool found = false;
+		bool ok = kv_get(store, arena, begun, key, &text, &found, err) &&
+		          (!found || !str_to_u64(text, &id) ||
+				  runs_get(store, arena, (int64_t)id, &row, &found, err));
+		if (ok && found && id && is_child(attempt, &row, workflow))
+			*child = (int64_t)id;
+		return ok;
+	}
+	if (!runs_children(store, arena, parent, &list, err))
 		return false;
 	for (size_t i = 0; i < list.len && !*child; i++) {
-		if (str_eq(list.ptr[i].workflow, workflow) &&
-			str_eq(list.ptr[i].parent_node, attempt->unit->node->id))
+		if (is_child(attempt, &list.ptr[i], workflow))
 			*child = list.ptr[i].id;
 	}
 	return true;
@@ -377,6 +418,7 @@ void subrun_begin(struct attempt *attempt)
 		control_fail(attempt, &err);
 		return;
 	}
+	note_begun(sub);
 	uint64_t limit = engine->options->plan ? 0 : attempt->unit->node->timeout_ms;
 	if (limit)
 		sub->limit = engine->world->timer_start(engine->world->ctx, limit, on_late, sub);

@@ -187,7 +187,7 @@ bool values_for_input(struct attempt *attempt, const struct input_spec *input,
 	if (workflow_input_fits(input->type, *out))
 		return true;
 	struct buf json = {0};
-	json_write(&json, given);
+	ref_value_text(&json, given);
 	str shown = decide_quote(&attempt->arena, buf_str(&json), 60);
 	buf_finish(&json);
 	return err_set(err, "E-INPUT-TYPE", "input `%.*s` is %s, not a %.*s: %.*s",
@@ -380,11 +380,13 @@ void values_init(struct attempt *attempt, struct host_values *values, struct ref
 static bool is_skipped(struct attempt *attempt, const struct value *value)
 {
 	struct ref ref;
-	if (value->kind != VALUE_STRING || !ref_is_whole(value->as.text, &ref) ||
-		ref.kind != REF_OUTPUT)
+	if (value->kind != VALUE_STRING || !ref_is_whole(value->as.text, &ref))
 		return false;
 	const struct unit *unit = find_unit(attempt, ref.name);
-	return unit && unit->state == NODE_SKIPPED;
+	/* Before the first iteration nothing was made either. */
+	if (unit && ref.kind == REF_LOOP_PREV)
+		return !unit->had_previous;
+	return unit && ref.kind == REF_OUTPUT && unit->state == NODE_SKIPPED;
 }
 
 static bool resolve_for_key(void *ctx, const struct ref *ref, str *out, struct err *err)

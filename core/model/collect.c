@@ -226,16 +226,14 @@ static void add_until(struct load *load, const struct value *group, const struct
 				deps->as.list.items[deps->as.list.count++] = *id;
 		}
 		*map = (struct value){.kind = VALUE_MAP, .line = m->line, .col = m->col};
-		map->as.map.items = arena_array(arena, struct value_member, 4);
-		map->as.map.count = 4;
+		map->as.map.items = arena_array(arena, struct value_member, 3);
+		map->as.map.count = 3;
 		struct value_member *members = map->as.map.items;
 		members[0] = (struct value_member){
 			STR("id"), m->line, m->col, value_string(STR("until"))};
 		members[1] = (struct value_member){
 			str_slice(m->key, prefix.len, m->key.len), m->line, m->col, m->value};
 		members[2] = (struct value_member){STR("depends_on"), m->line, m->col, *deps};
-		members[3] =
-			(struct value_member){STR("cache"), m->line, m->col, {.kind = VALUE_BOOL}};
 		*vec_push(&load->found) = (struct found_node){
 			.map = map, .scope = scope, .number = i + 1, .is_until = true};
 	}

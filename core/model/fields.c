@@ -86,7 +86,7 @@ static void take_always_run(struct load *load, struct node *node, const struct v
 {
 	bool on = false;
 	if (take_flag(load, m, &on) && on)
-		node->always_run = "always_run: true";
+		node->always_run = "it says `always_run: true`";
 }
 
 static void take_cache(struct load *load, struct node *node, const struct value_member *m)
@@ -94,7 +94,7 @@ static void take_cache(struct load *load, struct node *node, const struct value_
 	static const str known[] = {STR_INIT("ttl"), STR_INIT("policy"), STR_INIT("key")};
 	if (m->value.kind == VALUE_BOOL) {
 		if (!m->value.as.boolean && !node->always_run)
-			node->always_run = "cache: false";
+			node->always_run = "it says `cache: false`";
 		return;
 	}
 	if (m->value.kind != VALUE_MAP) {

@@ -272,6 +272,7 @@ void load_nodes(struct load *load)
 			.fields = found->map,
 			.scope = found->scope,
 			.include = found->include,
+			.always_run = found->is_until ? "it is asked after each iteration" : NULL,
 			.is_until = found->is_until};
 		bool is_new = false;
 		if (!take_id(load, node, found->number, &is_new))

@@ -172,11 +172,10 @@ struct node {
 	uint64_t timeout_ms; /* 0: none */
 	struct retry retry;
 
-	const char
-		*always_run; /* what the author wrote for it: also `cache: false`; NULL: nothing */
-	uint64_t ttl_ms;     /* 0: none */
-	struct strs cache_key; /* extra strings with references */
-	struct strs policies;  /* files of `cache: {policy:}` */
+	const char *always_run; /* why it is never reused, as a sentence; NULL: it may be */
+	uint64_t ttl_ms;        /* 0: none */
+	struct strs cache_key;  /* extra strings with references */
+	struct strs policies;   /* files of `cache: {policy:}` */
 
 	bool reads_declared;
 	struct strs reads;

@@ -67,7 +67,7 @@ static void set_up(struct against *a)
 		.policy = STR("too old for Fridays")};
 	a->in = (struct decide_input){.forced = true,
 		.no_resume = true,
-		.always_run = "cache: false",
+		.always_run = "it says `cache: false`",
 		.not_cacheable = true,
 		.key_incomplete = true,
 		.words = STR("says the plugin"),

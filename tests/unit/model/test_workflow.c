@@ -120,7 +120,6 @@ static void the_top_level(void **state)
 	assert_str(wf->description, "what it does");
 	assert_str(wf->returns, "a");
 	assert_strs(wf->policies, "p.lua q.lua");
-	assert_str(wf->shell_options, "-eu");
 	assert_int_equal(wf->pools.len, 2);
 	assert_str(wf->pools.ptr[1].name, "net");
 	assert_int_equal(wf->pools.ptr[1].size, 10000);
