@@ -222,6 +222,8 @@ for line in open(sys.argv[1]):
         rows.append((line.rstrip("\n")[5:],))
         continue
     n = json.loads(line)
+    if n["object"] != "node":
+        continue
     why = n["error"].split("\n")[0] if n["state"] == "failed" else n["reason"] + ": " + n["sentence"]
     word = {"reused": "reuse", "completed": "run", "failed": "fail", "skipped": "skip"}.get(n["state"], n["state"])
     rows.append((n["node"], word, why if len(why) <= 92 else why[:91] + "…"))
