@@ -1,5 +1,6 @@
 /* cmd_why: why a node ran, or was reused, in a run: from what was recorded then, never from today's files. */
 #include "cli/cli.h"
+#include "cli/rows.h"
 #include "data/json.h"
 #include "data/trace.h"
 #include "engine/decide.h"
@@ -144,7 +145,12 @@ static bool load(struct why *w, str node, int64_t run)
 	}
 	if (!found) {
 		err_set(&err, "E-NODE-UNKNOWN", "no run has a node `%.*s`", STR_ARG(node));
-		err_help(&err, "`pawl show` lists the nodes of the newest run");
+		str near = list.len ? rows_nearest(cli, w->store, list.ptr[0].id, node)
+		                    : rows_nearest(cli, w->store, run, node);
+		if (near.len)
+			err_help(&err, "did you mean `%.*s`?", STR_ARG(near));
+		else
+			err_help(&err, "`pawl show` lists the nodes of the newest run");
 		talk_fail(cli, &err);
 		return false;
 	}

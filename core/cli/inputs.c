@@ -52,11 +52,17 @@ static void add(struct inputs *in, str name, const struct value *value)
 		return;
 	}
 	if (!workflow_input_fits(spec->type, value)) {
+		struct buf shown = {0};
+		json_write(&shown, value);
 		err_help(diags_error(&in->diags, nowhere, "E-INPUT-TYPE",
-				 "input `%.*s` is %s, not a %.*s", STR_ARG(name),
-				 value_kind_name(value->kind), STR_ARG(spec->type)),
+				 "input `%.*s` is %s, not a %.*s: %.*s", STR_ARG(name),
+				 value_kind_name(value->kind), STR_ARG(spec->type),
+				 STR_ARG(str_slice(buf_str(&shown), 0, 60))),
 			"write -i %.*s=%s", STR_ARG(name),
-			str_is(spec->type, "number") ? "42" : "true");
+			str_is(spec->type, "number")    ? "42"
+			: str_is(spec->type, "boolean") ? "true"
+							: "TEXT");
+		buf_finish(&shown);
 		return;
 	}
 	put(in, name, value);
@@ -84,11 +90,16 @@ static bool add_object(struct inputs *in, str text, const char *file)
 {
 	struct err err = {0};
 	const struct value *map = json_parse(&in->cli->arena, text, &err);
-	if (map && map->kind != VALUE_MAP)
-		err_set(&err, "E-INPUT-FILE", "it is %s, not an object",
+	if (map && map->kind != VALUE_MAP) {
+		err_set(&err, "E-INPUT-FILE", "the file of inputs is %s, not an object",
 			value_kind_name(map->kind));
+		err_help(&err, "write {\"name\": value}");
+		err_at(&err, (struct place){.line = 1, .col = 1});
+	}
 	if (!map || err_is_set(&err)) {
-		err_wrap(&err, "%s", file ? file : "the stored inputs");
+		err.at.file = file;
+		if (!file)
+			err_wrap(&err, "the stored inputs");
 		diags_take(&in->diags, &err);
 		return false;
 	}

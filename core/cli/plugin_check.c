@@ -320,16 +320,20 @@ static int print_key(const struct check *check, const char *key_of)
 static int check_in_scratch(struct check *check)
 {
 	struct err err = {0};
-	char scratch[] = "/tmp/pawl-check-XXXXXX";
+	const char *base = getenv("TMPDIR");
+	base = base && base[0] == '/' ? base : "/tmp";
+	char *scratch = arena_printf(&check->cli->arena, "%s/pawl-check-XXXXXX", base);
 	if (!mkdtemp(scratch)) {
-		err_sys(&err, errno, "E-FS-CHECK", "no directory %s to work in", scratch);
+		err_sys(&err, errno, "E-FS-CHECK", "no directory can be made in %s to work in",
+			base);
+		err_help(&err, "set TMPDIR to a directory that can be written");
 		return talk_fail(check->cli, &err);
 	}
 	check->scratch = scratch;
 	int code = check_all(check);
-	int root = fs_open_dir("/tmp", NULL);
+	int root = fs_open_dir(base, NULL);
 	if (root >= 0) {
-		fs_remove_tree(root, scratch + strlen("/tmp/"), NULL);
+		fs_remove_tree(root, strrchr(scratch, '/') + 1, NULL);
 		close(root);
 	}
 	check->scratch = NULL;

@@ -8,19 +8,23 @@
 #include <pwd.h>
 #include <unistd.h>
 
+str rows_nearest(struct cli *cli, struct store *store, int64_t run, str node)
+{
+	struct node_list nodes = {0};
+	if (!nodes_list(store, &cli->arena, run, &nodes, NULL))
+		return STR("");
+	str *names = arena_array(&cli->arena, str, nodes.len);
+	for (size_t i = 0; i < nodes.len; i++)
+		names[i] = nodes.ptr[i].node;
+	return str_nearest(node, names, nodes.len);
+}
+
 static void unknown_node(struct cli *cli, struct store *store, int64_t run, str node)
 {
 	struct err err = {0};
-	struct node_list nodes = {0};
-	str near = STR("");
+	str near = rows_nearest(cli, store, run, node);
 	err_set(&err, "E-NODE-UNKNOWN", "run %lld has no node `%.*s`", (long long)run,
 		STR_ARG(node));
-	if (nodes_list(store, &cli->arena, run, &nodes, NULL)) {
-		str *names = arena_array(&cli->arena, str, nodes.len);
-		for (size_t i = 0; i < nodes.len; i++)
-			names[i] = nodes.ptr[i].node;
-		near = str_nearest(node, names, nodes.len);
-	}
 	if (near.len)
 		err_help(&err, "did you mean `%.*s`?", STR_ARG(near));
 	else

@@ -9,6 +9,9 @@
 /* The row of a node in a run; false: told why, with a did-you-mean. */
 bool rows_node(struct cli *cli, struct store *store, int64_t run, str node, struct node_row *row);
 
+/* The node of the run that `node` most likely means; empty where none is like it. */
+str rows_nearest(struct cli *cli, struct store *store, int64_t run, str node);
+
 /* "6/parse" or "last/parse": both must be there.  False: told why. */
 bool rows_run_node(struct cli *cli, struct store *store, const char *text, struct run_row *run,
 	struct node_row *node);

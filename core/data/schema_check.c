@@ -514,6 +514,7 @@ static bool check(struct schema_run *run, const struct schema *schema,
 	if (run->calls >= SCHEMA_MAX_CALLS) {
 		err_set(&err, "E-SCHEMA-DEPTH",
 			"value and schema together are nested deeper than %d", SCHEMA_MAX_CALLS);
+		err_help(&err, "make the value flatter, or the schema: allOf in allOf counts too");
 		return schema_abort(run, value, &err);
 	}
 	/* $ref stands alone: what is beside it has no effect in draft-7. */

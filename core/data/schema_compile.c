@@ -166,6 +166,14 @@ struct visit_step {
 	size_t next;
 };
 
+static void refuse_loop(struct schema_compiler *c, const struct value *schema)
+{
+	err_help(
+		schema_problem(c, schema, "E-SCHEMA-LOOP",
+			"this schema comes back to itself without a step into the value: no check of it would ever end"),
+		"let it come back below `properties` or `items`, or take the $ref out");
+}
+
 /* Refuses schemas that come back to themselves without a step into the value: they would never end. */
 static void find_circles(struct schema_compiler *c)
 {
@@ -184,9 +192,7 @@ static void find_circles(struct schema_compiler *c)
 			else if (visits[next->index] == VISIT_NOT_YET)
 				*vec_push(&open) = (struct visit_step){next, 0};
 			else if (visits[next->index] == VISIT_OPEN)
-				schema_problem(c, top->schema->source, "E-SCHEMA-LOOP",
-					"this schema comes back to itself without a step into the "
-					"value: no check of it would ever end");
+				refuse_loop(c, top->schema->source);
 		}
 	}
 	free(visits);

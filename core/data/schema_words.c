@@ -52,7 +52,8 @@ static void read_draft(struct schema_compiler *c, const struct value_member *m, 
 	struct err *err = diags_warn(c->diags, value_place(&m->value, c->file), "E-SCHEMA-DRAFT",
 		"the schema says it is of '%.*s', and is read as draft-7",
 		STR_ARG(m->value.as.text));
-	err_help(err, "\"$schema\": \"http://json-schema.org/draft-07/schema#\"");
+	err_help(err,
+		"write \"$schema\": \"http://json-schema.org/draft-07/schema#\", or leave it out");
 }
 
 static void read_id(struct schema_compiler *c, const struct value_member *m, void *to)

@@ -161,7 +161,11 @@ static void resolve_plain(struct yaml *yaml, str text, struct value *value)
 
 static void refuse_tag(struct yaml *yaml, size_t offset, const char *tag)
 {
-	struct err *err = REPORT(yaml, offset, 0, "E-YAML-TAG",
+	/* The mark is that of the anchor, where one stands before the tag. */
+	size_t len = 0;
+	if (yaml_text_at(&yaml->text, offset) == '!')
+		len = property_end(&yaml->text, offset, yaml->text.bytes.len) - offset;
+	struct err *err = REPORT(yaml, offset, len, "E-YAML-TAG",
 		"the tag %s is not one of YAML's core types", shown(yaml, str_of(tag)));
 	err_help(err, "remove it; if it is text, quote it");
 }
@@ -181,8 +185,10 @@ static bool tag_fits(const char *name, const struct value *value)
 	return value->kind == VALUE_NUMBER && is_int;
 }
 
-static void resolve_tagged(struct yaml *yaml, const char *tag, str text, struct value *value)
+static void resolve_tagged(
+	struct yaml *yaml, const yaml_event_t *event, str text, struct value *value)
 {
+	const char *tag = (const char *)event->data.scalar.tag;
 	static const char *const scalars[] = {"null", "bool", "int", "float"};
 	str name = str_of(tag);
 	value->kind = VALUE_STRING;
@@ -199,7 +205,7 @@ static void resolve_tagged(struct yaml *yaml, const char *tag, str text, struct 
 				"'%s' is not of type !!%s", shown(yaml, text), scalars[i]);
 		return;
 	}
-	refuse_tag(yaml, value_offset(yaml, value), tag);
+	refuse_tag(yaml, offset_of(yaml, event->start_mark), tag);
 }
 
 static struct value read_scalar(struct yaml *yaml, const yaml_event_t *event)
@@ -208,9 +214,8 @@ static struct value read_scalar(struct yaml *yaml, const yaml_event_t *event)
 	place_scalar(yaml, event, &value);
 	str bytes = str_make((const char *)event->data.scalar.value, event->data.scalar.length);
 	str text = bytes.len ? arena_str(yaml->tree.arena, bytes) : STR("");
-	const char *tag = (const char *)event->data.scalar.tag;
-	if (tag)
-		resolve_tagged(yaml, tag, text, &value);
+	if (event->data.scalar.tag)
+		resolve_tagged(yaml, event, text, &value);
 	else if (is_plain(&value))
 		resolve_plain(yaml, text, &value);
 	else
@@ -235,9 +240,9 @@ static bool check_depth(struct yaml *yaml, size_t offset, size_t height)
 {
 	if (tree_depth(&yaml->tree) + height <= YAML_MAX_DEPTH)
 		return true;
-	REPORT(yaml, offset, 0, "E-YAML-LIMIT", "more than %d lists and maps inside each other",
-		YAML_MAX_DEPTH);
-	return false;
+	struct err *err = REPORT(yaml, offset, 0, "E-YAML-LIMIT",
+		"more than %d lists and maps inside each other", YAML_MAX_DEPTH);
+	return err_help(err, "make it flatter");
 }
 
 /* ---- anchors and aliases ---- */

@@ -65,21 +65,23 @@ static void reject(struct attempt *attempt, const struct approval *approval, str
 	struct engine *engine = attempt->engine;
 	struct unit *unit = attempt->unit;
 	struct err err = {0};
-	str why = text.len ? text : STR("rejected");
+	str why = text.len ? str_of(arena_printf(&engine->arena, "rejected: %.*s", STR_ARG(text)))
+	                   : STR("rejected");
 	if (approval->on_reject == REJECT_SKIP) {
-		str kept = arena_str(&engine->arena, why);
+		str kept = arena_str(&engine->arena, text.len ? text : why);
 		attempt_destroy(attempt);
 		node_skip(engine, unit, "rejected", kept);
 		return;
 	}
 	if (approval->on_reject == REJECT_FAIL) {
-		err_set(&err, "E-APPROVAL-REJECTED", "rejected: %.*s", STR_ARG(why));
+		err_set(&err, "E-APPROVAL-REJECTED", "%.*s", STR_ARG(why));
+		err_help(&err, "mend what was rejected; to be asked again: pawl resume %lld",
+			(long long)engine->row.id);
 		control_fail(attempt, &err);
 		return;
 	}
-	str reason = str_of(arena_printf(&engine->arena, "rejected: %.*s", STR_ARG(why)));
-	engine->cancelled_because = reason;
-	control_complete(attempt, reason, reason);
+	engine->cancelled_because = why;
+	control_complete(attempt, why, why);
 	engine_stop(engine, PAWL_CANCEL_USER);
 }
 

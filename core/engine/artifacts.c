@@ -138,8 +138,12 @@ static bool add_entry(struct capture *c, enum artifact_root root, str path,
 			    &artifact.size, err))
 			return false;
 	} else {
-		return err_set(err, "E-ARTIFACT-KIND",
-			"%.*s is a device, pipe or socket, which can't be kept", STR_ARG(path));
+		err_set(err, "E-ARTIFACT-KIND", "it left `%s%.*s`, %s, which can't be kept",
+			root == ROOT_ARTIFACTS ? "$ARTIFACTS_DIR/" : "", STR_ARG(path),
+			S_ISFIFO(entry->stat.mode)   ? "a named pipe"
+			: S_ISSOCK(entry->stat.mode) ? "a socket"
+						     : "a device");
+		return err_help(err, "remove it at the end of the body, or make it in $TMPDIR");
 	}
 	*vec_push(&c->manifest.list) = artifact;
 	return true;

@@ -46,13 +46,17 @@ static void add_head(struct report *r)
 	str_line(&error, &first);
 	size_t colon = str_find(first, STR(": "), 0);
 	str said = colon == SIZE_MAX ? first : str_slice(first, colon + 2, first.len);
+	str code = str_starts(first, STR("E-")) && colon != SIZE_MAX ? str_slice(first, 0, colon)
+	                                                             : STR("");
 	buf_printf(r->out, "%s✗ %.*s failed%s (", paint(r, "\033[31m"), STR_ARG(r->node->id),
 		paint(r, "\033[0m"));
 	buf_add_visible(r->out, said);
+	buf_add_char(r->out, ')');
 	if (r->workflow)
-		buf_printf(r->out, ") · %s:%u\n", shown_file(r), r->node->at.line);
-	else
-		buf_add_z(r->out, ")\n");
+		buf_printf(r->out, " · %s:%u", shown_file(r), r->node->at.line);
+	if (code.len)
+		buf_printf(r->out, " · %.*s", STR_ARG(code));
+	buf_add_char(r->out, '\n');
 	while (str_line(&error, &first)) {
 		buf_add_z(r->out, "    ");
 		buf_add_visible(r->out, first);

@@ -161,7 +161,8 @@ void node_start(struct engine *engine, struct unit *unit)
 	fact_memo_forget(engine->memo);
 	if (!window_open(attempt, &err) || !sync_artifacts(engine, &err)) {
 		/* It runs, and nothing of it is kept: what it reads can't be told. */
-		attempt->unstorable = str_of(arena_printf(&attempt->arena, "%s", err.message));
+		attempt->unstorable =
+			str_of(arena_printf(&attempt->arena, "%s [%s]", err.message, err.code));
 		err_finish(&err);
 	}
 	attempt->started_overlap = ++engine->overlap;

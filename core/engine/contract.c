@@ -24,18 +24,23 @@ static void check_word(
 	struct err err = {0};
 	if (str_is(m->key, "json") || str_is(m->key, "not_empty")) {
 		if (m->value.kind != VALUE_BOOL)
-			diags_error(diags, at, "E-ENSURE-TYPE", "`%.*s` is %s, not true or false",
-				STR_ARG(m->key), value_kind_name(m->value.kind));
+			err_help(diags_error(diags, at, "E-ENSURE-TYPE",
+					 "`%.*s` is %s, not true or false", STR_ARG(m->key),
+					 value_kind_name(m->value.kind)),
+				"write `%.*s: true`", STR_ARG(m->key));
 	} else if (str_is(m->key, "schema")) {
 		schema_compile(arena, &m->value, file, diags);
 	} else if (str_is(m->key, "min_bytes") || str_is(m->key, "max_bytes")) {
 		if (m->value.kind != VALUE_NUMBER || !str_to_u64(m->value.as.text, &number))
-			diags_error(diags, at, "E-ENSURE-TYPE", "`%.*s` is not a whole number",
-				STR_ARG(m->key));
+			err_help(diags_error(diags, at, "E-ENSURE-TYPE",
+					 "`%.*s` is not a whole number", STR_ARG(m->key)),
+				"write a number of bytes: `%.*s: 100`", STR_ARG(m->key));
 	} else if (str_is(m->key, "matches") || str_is(m->key, "not_matches")) {
 		if (m->value.kind != VALUE_STRING)
-			diags_error(diags, at, "E-ENSURE-TYPE", "`%.*s` is %s, not a pattern",
-				STR_ARG(m->key), value_kind_name(m->value.kind));
+			err_help(diags_error(diags, at, "E-ENSURE-TYPE",
+					 "`%.*s` is %s, not a pattern", STR_ARG(m->key),
+					 value_kind_name(m->value.kind)),
+				"quote it: `%.*s: '^[0-9]+$'`", STR_ARG(m->key));
 		else if (!schema_regex(m->value.as.text, STR(""), &matched, &err))
 			err_at(&err, at), diags_take(diags, &err);
 	} else {
@@ -56,9 +61,9 @@ static void check_subject(
 	const struct value *spec, const char *file, struct arena *arena, struct diags *diags)
 {
 	if (spec->kind != VALUE_MAP) {
-		diags_error(diags, value_place(spec, file), "E-ENSURE-TYPE",
-			"it is %s, not a mapping such as {json: true}",
-			value_kind_name(spec->kind));
+		err_help(diags_error(diags, value_place(spec, file), "E-ENSURE-TYPE",
+				 "a contract is %s, not a mapping", value_kind_name(spec->kind)),
+			"write what is promised: `{json: true}` or `{not_empty: true}`");
 		return;
 	}
 	for (size_t i = 0; i < spec->as.map.count; i++)
@@ -69,8 +74,10 @@ static void check_files(
 	const struct value *files, const char *file, struct arena *arena, struct diags *diags)
 {
 	if (files->kind != VALUE_MAP) {
-		diags_error(diags, value_place(files, file), "E-ENSURE-TYPE",
-			"`files` is %s, not a mapping of paths", value_kind_name(files->kind));
+		err_help(diags_error(diags, value_place(files, file), "E-ENSURE-TYPE",
+				 "`files` is %s, not a mapping of paths",
+				 value_kind_name(files->kind)),
+			"write `files: {report.json: {json: true}}`");
 		return;
 	}
 	for (size_t i = 0; i < files->as.map.count; i++)
@@ -90,9 +97,10 @@ bool contract_check_spec(
 			check_files(&m->value, file, arena, diags);
 		} else if (str_is(m->key, "run")) {
 			if (m->value.kind != VALUE_STRING)
-				diags_error(diags, value_place(&m->value, file), "E-ENSURE-TYPE",
-					"`run` is %s, not a command",
-					value_kind_name(m->value.kind));
+				err_help(diags_error(diags, value_place(&m->value, file),
+						 "E-ENSURE-TYPE", "`run` is %s, not a command",
+						 value_kind_name(m->value.kind)),
+					"write a command of bash: `run: test -s out.txt`");
 		} else {
 			struct place at = {file, m->line, m->col, (uint32_t)m->key.len};
 			str near = str_nearest(m->key, parts, 3);
@@ -134,6 +142,25 @@ static bool broken(const struct subject *s, struct err *err, const char *format,
 	return false;
 }
 
+/* That it can't be told whether the schema is met is no word on the value. */
+static bool tell_schema(const struct subject *s, const struct diags *diags, struct err *err)
+{
+	struct buf all = {0};
+	for (size_t i = 0; i < diags->list.len; i++) {
+		const struct err *one = &diags->list.ptr[i];
+		if (strcmp(one->code, "E-SCHEMA-MISMATCH") != 0 && !one->is_warning) {
+			buf_finish(&all);
+			err_set(err, one->code, "whether %s meets its schema can't be told: %s",
+				s->name, one->message);
+			return one->help ? err_help(err, "%s", one->help) : false;
+		}
+		buf_printf(&all, "%s%s", i ? "; " : "", one->message);
+	}
+	broken(s, err, "does not meet its schema: %s", buf_cstr(&all));
+	buf_finish(&all);
+	return false;
+}
+
 static bool meets_schema(const struct subject *s, const struct value *spec, struct err *err)
 {
 	struct arena *arena = &s->attempt->arena;
@@ -149,13 +176,8 @@ static bool meets_schema(const struct subject *s, const struct value *spec, stru
 	}
 	const struct schema *schema = spec ? schema_compile(arena, spec, NULL, &diags) : NULL;
 	bool ok = !spec || (schema && schema_check(schema, value, NULL, 3, &diags));
-	if (!ok) {
-		struct buf all = {0};
-		for (size_t i = 0; i < diags.list.len; i++)
-			buf_printf(&all, "%s%s", i ? "; " : "", diags.list.ptr[i].message);
-		broken(s, err, "does not meet its schema: %s", buf_cstr(&all));
-		buf_finish(&all);
-	}
+	if (!ok)
+		tell_schema(s, &diags, err);
 	diags_finish(&diags);
 	return ok;
 }
@@ -175,8 +197,9 @@ static bool meets_word(const struct subject *s, const struct value_member *m, st
 		return !m->value.as.boolean || str_trim(s->bytes).len || broken(s, err, "is empty");
 	if (str_is(m->key, "min_bytes"))
 		return s->bytes.len >= number ||
-		       broken(s, err, "has %zu bytes, at least %llu are promised: %.*s",
-			       s->bytes.len, (unsigned long long)number, STR_ARG(shown));
+		       broken(s, err, "has %zu byte%s, at least %llu are promised: %.*s",
+			       s->bytes.len, s->bytes.len == 1 ? "" : "s",
+			       (unsigned long long)number, STR_ARG(shown));
 	if (str_is(m->key, "max_bytes"))
 		return s->bytes.len <= number ||
 		       broken(s, err, "has %zu bytes, at most %llu are promised", s->bytes.len,
@@ -257,8 +280,9 @@ bool contract_check(struct attempt *attempt, struct err *err)
 {
 	if (output_meets(attempt, &attempt->unit->out.output, err) && files_meet(attempt, err))
 		return true;
-	err_help(err, "mend `%.*s`: it exited 0 with output that its own contract refuses",
-		STR_ARG(attempt->unit->node->id));
+	if (!err->help)
+		err_help(err, "mend `%.*s`: it exited 0 with output that its own contract refuses",
+			STR_ARG(attempt->unit->node->id));
 	return false;
 }
 

@@ -71,6 +71,8 @@ static bool set_binding(struct building *b, const struct binding *binding, struc
 		err_set(err, "E-VALUE-NUL",
 			"the value of `%.*s` holds a NUL byte, which no environment variable can",
 			STR_ARG(binding->name));
+		err_help(err,
+			"hand binary data on as a file: write it to \"$ARTIFACTS_DIR/...\" and read it from there");
 		return err_at(err, binding->at);
 	}
 	if (!is_variable(binding->variable))

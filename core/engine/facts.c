@@ -316,7 +316,9 @@ bool facts_look(const struct fact_place *place, struct arena *arena, str path, s
 	if (found == FS_ABSENT && pretend_in(&place->memo->pretence, path))
 		return look_tree(place, z, false, out, err);
 	if (found == FS_FOUND && !S_ISREG(st.mode))
-		return err_set(err, "E-FS-KIND", "%s is neither a file nor a directory", z);
+		return err_set(err, "E-FS-KIND",
+			"`reads`: %s is a pipe, a socket or a device, neither a file nor a directory",
+			z);
 	if (found == FS_FOUND) {
 		out->kind = FACT_FILE;
 		out->mode = (st.mode & S_IXUSR) != 0;

@@ -65,7 +65,8 @@ static bool read_items(struct attempt *attempt, const struct value **items, stru
 		*items = value;
 		return true;
 	}
-	str shown = decide_quote(&attempt->arena, json, 60);
+	str printed = value && value->kind == VALUE_STRING ? value->as.text : json;
+	str shown = decide_quote(&attempt->arena, printed, 60);
 	err_set(err, "E-FAN-OUT-ITEMS", "`fan_out.items` is %s, not a list: %.*s",
 		value ? value_kind_name(value->kind) : "no JSON", STR_ARG(shown));
 	err_help(err, "make `%.*s` print a JSON array", STR_ARG(ref.name));

@@ -69,6 +69,9 @@ static void describe_failure(
 		const char *name = sigabbrev_np(end->signal);
 		err_set(err, "E-NODE-SIGNAL", "ended by signal %d (SIG%s)", end->signal,
 			name ? name : "?");
+		if (end->signal == SIGKILL)
+			err_help(err,
+				"if nobody killed it, memory ran out: see `dmesg`, run less at once: -j 1");
 		return;
 	}
 	err_set(err, "E-NODE-EXIT", "exit %d", outcome->has_exit ? end->code : 1);
@@ -321,6 +324,8 @@ static void check_failed(struct attempt *attempt, const char *how)
 		err_set(&err, "E-ENSURE-RUN", "`ensure.run` %s: %.*s", how, STR_ARG(shown));
 	else
 		err_set(&err, "E-ENSURE-RUN", "`ensure.run` %s", how);
+	err_help(&err, "it exited 0, but its contract refuses what it left; run by hand: %.*s",
+		STR_ARG(str_slice(contract_command(attempt->unit->node), 0, 200)));
 	end_failed(attempt, &bad, &err);
 }
 

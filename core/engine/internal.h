@@ -182,6 +182,7 @@ struct engine {
 	bool has_started_bodies;
 	bool has_flushed; /* the run's row is in the store */
 	bool has_directories;
+	bool has_told_claims; /* that nothing keeps two runs from doing the same */
 	struct world_timer *flush_timer;
 	uint64_t flushed_mono;
 	const char *artifacts_dir; /* absolute; of this run */

@@ -7,8 +7,8 @@
 struct loop {
 	struct attempt *attempt; /* of the group itself */
 	uint64_t iteration;
-	uint32_t left; /* members of this iteration that have not ended */
-	bool has_failed;
+	uint32_t left;             /* members of this iteration that have not ended */
+	const struct node *failed; /* the first of this iteration; NULL: none */
 };
 
 static const struct node *member(
@@ -36,7 +36,7 @@ static void begin_iteration(struct loop *loop)
 	const struct loop_group *group = parent->node->group;
 	loop->iteration++;
 	loop->left = group->member_count;
-	loop->has_failed = false;
+	loop->failed = NULL;
 	for (uint32_t i = 0; i < group->member_count; i++) {
 		const struct node *node = member(engine, group, i);
 		struct unit *unit = &engine->units[node->index];
@@ -118,10 +118,13 @@ static void end_iteration(struct loop *loop)
 		tell(attempt, EVENT_ENDED, STR("stopped"));
 		attempt_destroy(attempt);
 		engine_unit_ended(engine, unit, NODE_CANCELLED);
-	} else if (loop->has_failed) {
+	} else if (loop->failed) {
 		attempt->unit->loop = NULL;
-		err_set(&err, "E-LOOP-FAILED", "iteration %llu failed",
-			(unsigned long long)loop->iteration);
+		err_set(&err, "E-LOOP-FAILED", "%.*s failed in iteration %llu",
+			STR_ARG(loop->failed->id), (unsigned long long)loop->iteration);
+		err_help(&err, "see it: pawl show %lld/%.*s; go on with: pawl resume %lld",
+			(long long)engine->row.id, STR_ARG(loop->failed->id),
+			(long long)engine->row.id);
 		control_fail(attempt, &err);
 	} else if (engine->options->plan) {
 		attempt->unit->is_uncertain = true;
@@ -144,7 +147,8 @@ void loop_member_ended(struct engine *engine, struct unit *unit)
 	if (!loop)
 		return;
 	loop->left--;
-	loop->has_failed = loop->has_failed || (is_bad && !unit->node->is_until);
+	if (is_bad && !unit->node->is_until && !loop->failed)
+		loop->failed = unit->node;
 	if (!loop->left)
 		end_iteration(loop);
 }

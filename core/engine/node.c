@@ -270,6 +270,13 @@ static bool claim(struct attempt *attempt)
 	attempt->claim =
 		hash_keyed(str_make((const char *)attempt->digest.bytes, DIGEST_SIZE), name);
 	enum claim got = store_claim(engine->store, &attempt->claim, &err);
+	if (got == CLAIM_FAILED && !engine->has_told_claims) {
+		engine->has_told_claims = true;
+		tell(attempt, EVENT_NOTE,
+			str_of(arena_printf(&attempt->arena,
+				"nothing keeps another run from doing the same at once: %s [%s]",
+				err.message, err.code)));
+	}
 	err_finish(&err);
 	if (got == CLAIM_HELD)
 		attempt->is_claimed = true;

@@ -94,8 +94,8 @@ bool policy_reuse(struct policy *policy, const struct policy_node *node,
 		return true;
 	if (!call_rule(&call, on_reuse, &err)) {
 		add_line(&call.reason, str_of(err.message));
-		text = arena_printf(arena, "its policy can't tell: %s (%s:%u)",
-			buf_cstr(&call.reason), policy->file, err.at.line);
+		text = arena_printf(arena, "its policy can't tell: %s (%s:%u) [%s]",
+			buf_cstr(&call.reason), policy->file, err.at.line, err.code);
 	} else if (call.refuses) {
 		str reason =
 			call.reason.len ? buf_str(&call.reason) : STR("its policy refuses reuse");

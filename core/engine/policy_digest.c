@@ -84,7 +84,7 @@ static bool add_entry(
 		const char *path = arena_printf(&sandbox->scratch, "%s/%s", dir, entry->name);
 		enum fs_found found = digest_file(look, path, entry->stat, &digest, err);
 		if (found == FS_ABSENT)
-			err_set(err, "E-POLICY-READ", "%s went away while %s was read", path, dir);
+			err_set(err, "E-FS-CHANGING", "%s went away while %s was read", path, dir);
 		if (found != FS_FOUND)
 			return false;
 		buf_add_char(text, ' ');

@@ -15,6 +15,7 @@ struct loading {
 	struct policy *policy;
 	struct diags *diags;
 	size_t wrong;
+	bool is_parsed; /* it is Lua */
 };
 
 /* The line that gives the field in the file's table: the first "NAME =" at the start of a line; 0 where none does. */
@@ -164,6 +165,7 @@ static int run_file(lua_State *lua)
 	const char *name = lua_tostring(lua, -1);
 	if (luaL_loadbufferx(lua, source.ptr, source.len, name, "t") != LUA_OK)
 		return lua_error(lua);
+	load->is_parsed = true;
 	lua_call(lua, 0, 1);
 	sandbox_seal(lua);
 	if (!lua_istable(lua, -1)) {
@@ -220,7 +222,7 @@ static bool read_source(struct policy *policy, struct err *err)
 
 static bool load(struct policy *policy, struct diags *diags, struct err *err)
 {
-	struct loading loading = {policy, diags, 0};
+	struct loading loading = {.policy = policy, .diags = diags};
 	struct sandbox *sandbox = &policy->sandbox;
 	if (!read_source(policy, err) || !sandbox_init(sandbox, policy->file, err) ||
 		!sandbox_call(sandbox, learn_chunk, policy, "E-POLICY-LOAD", err))
@@ -228,6 +230,8 @@ static bool load(struct policy *policy, struct diags *diags, struct err *err)
 	policy->loading = true;
 	bool ok = sandbox_call(sandbox, run_file, &loading, "E-POLICY-LOAD", err);
 	policy->loading = false;
+	if (!ok && !loading.is_parsed && strcmp(err->code, "E-POLICY-LOAD") == 0)
+		err->code = "E-POLICY-SYNTAX";
 	return ok && !loading.wrong;
 }
 

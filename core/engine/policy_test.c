@@ -200,8 +200,8 @@ static void run_test(struct policy *policy, struct policy_test *test, struct are
 	struct err err = {0};
 	test->passed = sandbox_call(&policy->sandbox, on_test, &run, "E-POLICY-TEST", &err);
 	if (!test->passed)
-		test->message = str_of(arena_printf(arena, "%s:%u: %s", policy->file,
-			err.at.line ? err.at.line : test->line, err.message));
+		test->message = str_of(arena_printf(arena, "%s:%u: %s [%s]", policy->file,
+			err.at.line ? err.at.line : test->line, err.message, err.code));
 	err_finish(&err);
 }
 

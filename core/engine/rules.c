@@ -19,7 +19,13 @@ static bool load_file(struct rules *rules, str file, struct policy **out, struct
 	*out = policies_load(rules->policies, file, &diags);
 	if (!*out && diags.list.len) {
 		struct err *first = &diags.list.ptr[0];
-		err_set(err, first->code, "%.*s: %s", STR_ARG(file), first->message);
+		if (strcmp(first->code, "E-POLICY-MISSING") == 0)
+			err_set(err, first->code, "%s", first->message);
+		else if (first->at.line)
+			err_set(err, first->code, "policy %.*s, line %u: %s", STR_ARG(file),
+				first->at.line, first->message);
+		else
+			err_set(err, first->code, "policy %.*s: %s", STR_ARG(file), first->message);
 		if (first->help)
 			err_help(err, "%s", first->help);
 	} else if (!*out) {

@@ -63,10 +63,13 @@ static bool output_of(struct attempt *attempt, const struct unit *unit, str *byt
 	*bytes = STR("");
 	if (unit->state == NODE_SKIPPED)
 		return true;
-	if (unit->state != NODE_COMPLETED && unit->state != NODE_REUSED)
-		return err_set(err, "E-REF-FAILED", "`%.*s` has no output to use: it %s",
+	if (unit->state != NODE_COMPLETED && unit->state != NODE_REUSED) {
+		err_set(err, "E-REF-FAILED", "`%.*s` has no output to use: it %s",
 			STR_ARG(unit->node->id),
 			unit->state == NODE_FAILED ? "failed" : "did not end well");
+		return err_help(err, "ask for its state first: when: $%.*s.state == 'completed'",
+			STR_ARG(unit->node->id));
+	}
 	if (!load_blob(attempt, &unit->out, bytes, err))
 		return false;
 	if (bytes->len && bytes->ptr[bytes->len - 1] == '\n')
@@ -86,6 +89,24 @@ static const struct value *emitted(struct attempt *attempt, const struct unit *u
 	if (!unit->out.emits.len)
 		return NULL;
 	return value_get(json_parse(&attempt->arena, unit->out.emits, NULL), name);
+}
+
+/* The path with its last part corrected, where what it leads into has a member like it; else empty. */
+static str nearest_field(struct attempt *attempt, const struct value *root, str path)
+{
+	struct arena *arena = &attempt->arena;
+	size_t dot = path.len;
+	while (dot && path.ptr[dot - 1] != '.')
+		dot--;
+	const struct value *map = dot ? value_path(root, str_slice(path, 0, dot - 1)) : root;
+	if (!map || map->kind != VALUE_MAP)
+		return STR("");
+	str *names = arena_array(arena, str, map->as.map.count);
+	for (size_t i = 0; i < map->as.map.count; i++)
+		names[i] = map->as.map.items[i].key;
+	str near = str_nearest(str_slice(path, dot, path.len), names, map->as.map.count);
+	return near.len ? str_of(arena_printf(arena, "%.*s%.*s", (int)dot, path.ptr, STR_ARG(near)))
+	                : near;
 }
 
 /* Follows the path of a reference into what was emitted, else into an output that must be JSON.  *found NULL: absent, and
@@ -130,9 +151,13 @@ static bool field_of(struct attempt *attempt, const struct unit *unit, const str
 	buf_finish(&json);
 	err_set(err, "E-REF-FIELD", "$%.*s.output.%.*s: there is no such field; the output is %.*s",
 		STR_ARG(ref->name), STR_ARG(ref->path), STR_ARG(shown));
-	err_help(err, "declare it as optional in `output_format` of `%.*s`, or correct the name",
+	str near = nearest_field(attempt, root, ref->path);
+	if (near.len)
+		return err_help(err, "did you mean `$%.*s.output.%.*s`?", STR_ARG(ref->name),
+			STR_ARG(near));
+	return err_help(err,
+		"declare it as optional in `output_format` of `%.*s`, or correct the name",
 		STR_ARG(ref->name));
-	return false;
 }
 
 static str state_of(const struct unit *unit)
@@ -268,9 +293,13 @@ static bool previous_of(struct attempt *attempt, const struct ref *ref, str *tex
 	const struct value **value, struct err *err)
 {
 	const struct unit *unit = find_unit(attempt, ref->name);
-	if (!unit || unit->node->scope->holder == NO_NODE)
-		return err_set(err, "E-REF-LOOP", "$LOOP_PREV.%.*s is no node of a loop_group",
+	if (!unit || unit->node->scope->holder == NO_NODE) {
+		err_set(err, "E-REF-LOOP", "$LOOP_PREV.%.*s is no node of a loop_group",
 			STR_ARG(ref->name));
+		return err_help(err,
+			"name a node of the loop's own body; what stands before the loop is $%.*s.output",
+			STR_ARG(ref->name));
+	}
 	if (!unit->had_previous)
 		return true;
 	struct unit then = *unit;

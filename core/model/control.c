@@ -157,8 +157,8 @@ static void take_loop_group(struct load *load, struct node *node, const struct v
 		group->until = until->as.text;
 	if (!group->until.len && !has_until_node(value))
 		err_help(bad(load, value, "E-LOOP", "`loop_group` has no end"),
-			"write `until: DONE`, a text of the last output, or until_ and a node type, whose body ends the "
-			"loop by ending well");
+			"write `until: DONE`, a text that its last output then contains, or `until_bash: COMMAND`, which "
+			"ends the loop by ending well");
 }
 
 /* ---- fan_out ---- */
@@ -186,7 +186,8 @@ static void take_fan_out(struct load *load, struct node *node, const struct valu
 	              ref_is_whole(fan->items->as.text, &ref);
 	if (!is_ref && (!fan->items || fan->items->kind != VALUE_LIST))
 		err_help(bad(load, fan->items ? fan->items : value, "E-FAN-OUT",
-				 "`items` is neither one reference nor a list"),
+				 fan->items ? "`items` is neither one reference nor a list"
+					    : "`fan_out` has no `items`"),
 			"write `items: $list.output` or `items: [a, b]`");
 	const struct value *as = value_get(value, STR("as"));
 	const struct value *join = value_get(value, STR("join"));

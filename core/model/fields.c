@@ -26,8 +26,9 @@ static void take_when(struct load *load, struct node *node, const struct value_m
 	}
 	struct buf why = {0};
 	if (when_is_never(node->when, &why))
-		diags_error(load->diags, load_place(load, &m->value), "E-WHEN-NEVER",
-			"`when` can never be true: %s", buf_cstr(&why));
+		err_help(diags_error(load->diags, load_place(load, &m->value), "E-WHEN-NEVER",
+				 "`when` can never be true: %s", buf_cstr(&why)),
+			"correct what it is compared with, or take the node out");
 	buf_finish(&why);
 }
 

@@ -153,11 +153,16 @@ static void check_ref(
 	if (ref->kind == REF_INPUT) {
 		if (workflow_has_input(scan->node, ref->name))
 			return;
-		err_help(
-			diags_error(load->diags, ref_place(load, ref, value), "E-REF-INPUT",
-				"`%s` of node `%.*s` names the input `%.*s`, which the workflow does not declare",
-				what, STR_ARG(scan->node->id), STR_ARG(ref->name)),
-			"declare it: `inputs: {%.*s: {type: string}}`", STR_ARG(ref->name));
+		struct err *err = diags_error(load->diags, ref_place(load, ref, value),
+			"E-REF-INPUT",
+			"`%s` of node `%.*s` names the input `%.*s`, which the workflow does not declare",
+			what, STR_ARG(scan->node->id), STR_ARG(ref->name));
+		str near = workflow_nearest_input(scan->node, ref->name);
+		if (near.len)
+			err_help(err, "did you mean `$INPUTS.%.*s`?", STR_ARG(near));
+		else
+			err_help(err, "declare it: `inputs: {%.*s: {type: string}}`",
+				STR_ARG(ref->name));
 		return;
 	}
 	const struct node *target = workflow_resolve(wf, scan->node->scope, ref->name);

@@ -346,13 +346,19 @@ static struct bindings join_bindings(
 	return all;
 }
 
-/* Also for the bodies of loop_groups, which stand in the same file. */
-static bool is_of_file(const struct node *node, const struct scope *file)
+/* The file that the node stands in. */
+static const struct scope *file_of(const struct node *node)
 {
 	const struct scope *scope = node->scope;
 	while (scope->is_transparent)
 		scope = scope->outer;
-	return scope == file;
+	return scope;
+}
+
+/* Also for the bodies of loop_groups, which stand in the same file. */
+static bool is_of_file(const struct node *node, const struct scope *file)
+{
+	return file_of(node) == file;
 }
 
 static void apply_defaults(struct workflow *wf, const struct file_defaults *of)
@@ -515,11 +521,20 @@ const struct node *workflow_resolve(const struct workflow *wf, const struct scop
 	return node;
 }
 
+str workflow_nearest_input(const struct node *node, str name)
+{
+	const struct scope *file = file_of(node);
+	str *names = mem_alloc(mem_mul(file->inputs.len + 1, sizeof(*names)));
+	for (size_t i = 0; i < file->inputs.len; i++)
+		names[i] = file->inputs.ptr[i].name;
+	str near = str_nearest(name, names, file->inputs.len);
+	free(names);
+	return near;
+}
+
 bool workflow_has_input(const struct node *node, str name)
 {
-	const struct scope *file = node->scope;
-	while (file->is_transparent)
-		file = file->outer;
+	const struct scope *file = file_of(node);
 	for (size_t i = 0; i < file->inputs.len; i++) {
 		if (str_eq(file->inputs.ptr[i].name, name))
 			return true;

@@ -266,6 +266,9 @@ bool workflow_is_upstream(
 /* Whether $INPUTS.name means something in the texts of the node: an input of its file, or the item of its fan_out. */
 bool workflow_has_input(const struct node *node, str name);
 
+/* The input that `name` most likely means; empty where none is like it. */
+str workflow_nearest_input(const struct node *node, str name);
+
 /* Whether a value is of that type of inputs. */
 bool workflow_input_fits(str type, const struct value *value);
 

@@ -459,6 +459,7 @@ pawl_status apart_begin(struct pawl_run *run)
 	if (pipe2(answers, O_CLOEXEC) != 0) {
 		err_sys(&err, errno, "E-PLUGIN-APART", "no pipe for a process of node %s",
 			node->id);
+		err_help(&err, "raise the limit of open files: ulimit -n 4096");
 		return host_fail_err(node, PAWL_E_SYSTEM, &err);
 	}
 	int which = copy_fork(&copy, &home, &err);

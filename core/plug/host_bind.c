@@ -202,6 +202,12 @@ static bool write_file(
 	struct pawl_run *run, const char *name, str bytes, const char **path, struct err *err)
 {
 	const char *dir = host_temp_dir(run);
+	if (!dir && err_is_set(&run->node->err)) {
+		err_finish(err);
+		*err = run->node->err;
+		run->node->err = (struct err){0};
+		return err_wrap(err, "a reference has a large value, which goes through a file");
+	}
 	if (!dir)
 		return err_set(err, "E-SYSTEM", "no directory for the values of references");
 	*path = arena_printf(&run->arena, "%s/%s", dir, name);

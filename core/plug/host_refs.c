@@ -43,6 +43,9 @@ static bool check_input(const struct node *node, const struct ref *ref, struct e
 		return true;
 	err_set(err, "E-REF-INPUT", "$INPUTS.%.*s: the workflow declares no such input",
 		STR_ARG(ref->name));
+	str near = workflow_nearest_input(node, ref->name);
+	if (near.len)
+		return err_help(err, "did you mean `$INPUTS.%.*s`?", STR_ARG(near));
 	return err_help(err, "declare it: `inputs: {%.*s: {type: string}}`", STR_ARG(ref->name));
 }
 

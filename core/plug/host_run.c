@@ -348,6 +348,7 @@ const char *host_temp_dir(pawl_run *run)
 		struct err err = {0};
 		err_sys(&err, errno, "E-SYSTEM", "no private directory %s for node %s", dir,
 			run->node->id);
+		err_help(&err, "see that there is room, and that it can be written: df -h, ls -ld");
 		host_fail_err(run->node, PAWL_E_SYSTEM, &err);
 		return NULL;
 	}

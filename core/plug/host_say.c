@@ -115,6 +115,9 @@ void host_flush_notes(struct pawl_node *node)
 	}
 }
 
+static const char tell_author[] =
+	"this is a mistake in the plugin, not in the workflow; tell its author";
+
 pawl_status host_misuse(struct pawl_node *node, const char *service, const char *why)
 {
 	const struct guard_call *call = guard_current();
@@ -131,8 +134,9 @@ pawl_status host_misuse(struct pawl_node *node, const char *service, const char 
 		return PAWL_E_MISUSE;
 	}
 	if (host_on_loop(node) && node->phase == HOST_VALIDATE)
-		diags_error(node->diags, node->init.node->type_at, "E-PLUGIN-MISUSE", "%s",
-			buf_cstr(&text));
+		err_help(diags_error(node->diags, node->init.node->type_at, "E-PLUGIN-MISUSE", "%s",
+				 buf_cstr(&text)),
+			"%s", tell_author);
 	else
 		host_note(node, PAWL_LOG_ERROR, buf_cstr(&text));
 	if (host_on_loop(node)) {
@@ -140,8 +144,7 @@ pawl_status host_misuse(struct pawl_node *node, const char *service, const char 
 			node->hash.has_failed = true;
 		if (!err_is_set(&node->err)) {
 			err_set(&node->err, "E-PLUGIN-MISUSE", "%s", buf_cstr(&text));
-			err_help(&node->err,
-				"this is a mistake in the plugin, not in the workflow; tell its author");
+			err_help(&node->err, "%s", tell_author);
 		}
 	}
 	buf_finish(&text);

@@ -268,7 +268,7 @@ static bool read_schema(
 	type->schema = json_parse(&types->arena, str_of(text), &inner);
 	if (type->schema && type->schema->kind != VALUE_MAP) {
 		type->schema = NULL;
-		err_set(&inner, "E-SCHEMA", "it is not an object");
+		err_set(&inner, "E-PLUGIN-SCHEMA", "it is not an object");
 	}
 	if (type->schema)
 		type->checker = schema_compile(&types->arena, type->schema, NULL, &diags);

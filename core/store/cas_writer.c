@@ -247,7 +247,7 @@ static bool sink_write(void *arg, str piece, struct err *err)
 	return write_all(*(const int *)arg, piece) ||
 	       err_sys(err, errno,
 		       errno == ENOSPC || errno == EDQUOT ? "E-STORE-FULL" : "E-STORE-RESTORE",
-		       "restoring a file");
+		       "writing it");
 }
 
 bool cas_restore(struct store *store, const struct digest *digest, int dirfd, const char *path,
@@ -265,10 +265,12 @@ bool cas_restore(struct store *store, const struct digest *digest, int dirfd, co
 	buf_add_hex(&stage, random, sizeof(random));
 	int fd = openat(parent, buf_cstr(&stage),
 		O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	bool ok =
-		fd >= 0 || err_sys(err, errno, "E-STORE-RESTORE", "making a file beside %s", path);
+	bool ok = fd >= 0 ||
+	          err_sys(err, errno, "E-STORE-RESTORE", "making a file beside %s", path) ||
+	          err_help(err, "make its directory writable, or name another one");
 	if (ok) {
-		ok = cas_read(store, digest, (struct cas_sink){sink_write, &fd}, err);
+		ok = cas_read(store, digest, (struct cas_sink){sink_write, &fd}, err) ||
+		     err_wrap(err, "restoring %s", path);
 		if (ok && (fchmod(fd, mode & 07777) != 0 ||
 				  renameat(parent, buf_cstr(&stage), parent, name) != 0)) {
 			ok = err_sys(err, errno, "E-STORE-RESTORE", "restoring %s", path);

@@ -111,7 +111,7 @@ static bool sys_failed(struct err *err, const char *doing, const char *path)
 	                   : number == ENOSPC || number == EDQUOT ? "E-STORE-FULL"
 	                                                          : "E-STORE-SYS";
 	err_sys(err, number, code, "%s %s", doing, path);
-	return err_help(err, "see what is wrong with it: pawl doctor");
+	return err_help(err, "see its rights (`ls -ld`), its room (`df -h`) and `ulimit -n`");
 }
 
 /* Makes one directory, whatever the umask; it may be there. */

@@ -29,6 +29,13 @@ bool store_sql_err(sqlite3 *db, int rc, const char *doing, struct err *err)
 		err_set(err, "E-STORE-DAMAGED", "%s: the database is damaged (%s)", doing, words);
 		return err_help(err,
 			"the next command that writes sets it aside; to look first: pawl doctor");
+	case SQLITE_CONSTRAINT:
+		if (rc == SQLITE_CONSTRAINT_FOREIGNKEY) {
+			err_set(err, "E-STORE-RUN", "%s: the run that it belongs to is gone",
+				doing);
+			return err_help(err, "somebody changed the database: see `pawl doctor`");
+		}
+		return err_set(err, "E-STORE-SYS", "%s: %s", doing, words);
 	case SQLITE_BUSY:
 	case SQLITE_PROTOCOL:
 		err_set(err, "E-STORE-BUSY", "%s: another process has held the store for 10 s",

@@ -53,8 +53,12 @@ bool fs_fail(struct err *err, int number, const char *verb, const char *path)
 			verb, path);
 		return err_help(err, "name the file or directory that the symlink leads to");
 	case EACCES:
-	case EPERM: return err_sys(err, number, "E-FS-DENIED", "cannot %s %s", verb, path);
-	case EROFS: return err_sys(err, number, "E-FS-READONLY", "cannot %s %s", verb, path);
+	case EPERM:
+		err_sys(err, number, "E-FS-DENIED", "cannot %s %s", verb, path);
+		return err_help(err, "chmod or chown it; directories on the way count too");
+	case EROFS:
+		err_sys(err, number, "E-FS-READONLY", "cannot %s %s", verb, path);
+		return err_help(err, "mount it writable, or work elsewhere");
 	case ENAMETOOLONG: return err_sys(err, number, "E-FS-NAME", "cannot %s %s", verb, path);
 	case ENOSPC:
 	case EDQUOT:
@@ -269,7 +273,8 @@ enum fs_found fs_digest_at(
 
 static bool too_large(struct err *err, const char *path, size_t limit)
 {
-	return err_set(err, "E-FS-TOO-LARGE", "%s is larger than %zu bytes", path, limit);
+	return err_set(err, "E-FS-TOO-LARGE",
+		"%s is larger than the %zu bytes that are read of such a file", path, limit);
 }
 
 bool fs_read_file(int dirfd, const char *path, size_t limit, struct buf *out, struct err *err)

@@ -294,6 +294,7 @@ struct loop *loop_create(struct err *err)
 	loop->is_ready = ok;
 	if (ok)
 		return loop;
+	err_help(err, "raise the limits of open files and processes: ulimit -n 4096, ulimit -u");
 	loop_destroy(loop, 0);
 	return NULL;
 }

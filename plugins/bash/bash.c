@@ -160,9 +160,6 @@ static pawl_status spawn_body(const pawl_host *host, pawl_run *run, const struct
 	}
 	pawl_spawn spec = {.size = sizeof(spec), .argv = argv, .env = env};
 	pawl_status status = host->spawn(run, &spec, NULL);
-	if (status == PAWL_E_NOT_FOUND)
-		return host->fail(host->node_of(run), PAWL_E_CONFIG, NULL,
-			"there is no `bash` on the node's PATH\ninstall bash, or set PATH in `env`");
 	return status == PAWL_OK ? PAWL_PENDING : status;
 }
 

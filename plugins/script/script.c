@@ -301,11 +301,12 @@ static pawl_status explain_absent(
 	const pawl_host *host, pawl_node *node, const struct script *script)
 {
 	char words[512];
-	const char *name = script->runtime->name ? script->runtime->name : script->runtime_name;
-	const char *hint =
-		script->runtime->hint ? script->runtime->hint : "install it, or set PATH in `env`";
-	snprintf(words, sizeof(words), "there is no `%s` on the node's PATH\n%s", name, hint);
-	return host->fail(node, PAWL_E_CONFIG, script->runtime_name[0] ? "runtime" : NULL, words);
+	/* Of any other program the host has said all there is to say. */
+	if (!script->runtime->name || !script->runtime->hint)
+		return PAWL_E_NOT_FOUND;
+	snprintf(words, sizeof(words), "there is no `%s` on the node's PATH\n%s",
+		script->runtime->name, script->runtime->hint);
+	return host->fail(node, PAWL_E_NOT_FOUND, NULL, words);
 }
 
 static pawl_status start(const pawl_host *host, pawl_node *node, pawl_run *run)

@@ -138,7 +138,7 @@ static void a_missing_runtime_is_explained(void **state)
 			runtimes[i]);
 		bench_do(bench, buf_cstr(&text), NULL);
 		buf_finish(&text);
-		assert_int_equal(bench->outcome.status, PAWL_E_CONFIG);
+		assert_int_equal(bench->outcome.status, PAWL_E_NOT_FOUND);
 		bench_assert_has(bench->message, runtimes[i]);
 		bench_assert_has(bench->help, "install");
 	}

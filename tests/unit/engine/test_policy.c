@@ -33,7 +33,7 @@ static void test_load_says_what_is_wrong(void **state)
 		{"return 'x'\n", "E-POLICY-TABLE", 0, "returns string", "return { api = 1"},
 		{"return setmetatable({}, {__index = {api = 1}})", "E-POLICY-TABLE", 0, "metatable",
 			NULL},
-		{"return {\n  api = 1\n  key = 2,\n}", "E-POLICY-LOAD", 3, "'}' expected", NULL},
+		{"return {\n  api = 1\n  key = 2,\n}", "E-POLICY-SYNTAX", 3, "'}' expected", NULL},
 		{"\nlocal t = nil\nlocal x = t.y\nreturn {}", "E-POLICY-LOAD", 3,
 			"attempt to index a nil value", NULL},
 		{"\nlocal h = pawl.digest('x')\nreturn { api = 1 }", "E-POLICY-LOAD", 2,
@@ -375,20 +375,21 @@ static void test_reuse_and_its_sentence(void **state)
 		{"return false", "its policy refuses reuse (p.lua:2)"},
 		{"return false, ''", "its policy refuses reuse (p.lua:2)"},
 		{"return false, ' two\\n\\27[31mlines\\t'", "two ^[[31mlines (p.lua:2)"},
-		{"error('two\\nlines')", "its policy can't tell: two lines (p.lua:2)"},
+		{"error('two\\nlines')",
+			"its policy can't tell: two lines (p.lua:2) [E-POLICY-RULE]"},
 		{"return 'yes'",
 			"its policy can't tell: reuse() gave a string; it gives nil, true, or "
-			"false and a reason (p.lua:2)"},
+			"false and a reason (p.lua:2) [E-POLICY-RULE]"},
 		{"return false, {}",
 			"its policy can't tell: the reason that reuse() gave is a table, "
-			"not a string (p.lua:2)"},
+			"not a string (p.lua:2) [E-POLICY-RULE]"},
 		{"\nreturn result.aeg > 3",
 			"its policy can't tell: a result has no field 'aeg': did you "
-			"mean 'age'? (p.lua:3)"},
+			"mean 'age'? (p.lua:3) [E-POLICY-RULE]"},
 		{"return result.made_on_a_day", "its policy can't tell: a result has no field "
-						"'made_on_a_day' (p.lua:2)"},
+						"'made_on_a_day' (p.lua:2) [E-POLICY-RULE]"},
 		{"\nwhile true do end", "its policy can't tell: ran out of its budget of 1,000,000 "
-					"instructions (p.lua:3)"},
+					"instructions (p.lua:3) [E-POLICY-BUDGET]"},
 		{"return false, result.run .. ' ' .. result.size .. tostring(result.provable)",
 			"4 100000true (p.lua:2)"},
 		{"return false, result.key:sub(1, 4) .. #result.key .. result.digest:sub(-2)",
@@ -460,7 +461,7 @@ static void test_a_kept_node_is_no_other_node(void **state)
 	assert_true(policy_reuse(later, &node, &result, &arena, &sentence));
 	assert_false(policy_reuse(later, &node, &result, &arena, &sentence));
 	assert_string_equal(sentence.ptr,
-		"its policy can't tell: this node is from an earlier call of the rule (r.lua:3)");
+		"its policy can't tell: this node is from an earlier call of the rule (r.lua:3) [E-POLICY-RULE]");
 	policies_destroy(policies);
 	arena_finish(&arena);
 }
@@ -579,20 +580,24 @@ static void test_tests_of_a_file(void **state)
 		"return policy\n");
 	static const struct policy_test want[] = {
 		{STR_INIT("test_good"), 8, true, STR_INIT("")},
-		{STR_INIT("test_global"), 14, false, STR_INIT("p.lua:15: it is reused")},
+		{STR_INIT("test_global"), 14, false,
+			STR_INIT("p.lua:15: it is reused [E-POLICY-TEST]")},
 		{STR_INIT("test_reason"), 17, false,
-			STR_INIT("p.lua:18: it runs, but the reason is \"old\", not \"young\"")},
+			STR_INIT(
+				"p.lua:18: it runs, but the reason is \"old\", not \"young\" [E-POLICY-TEST]")},
 		{STR_INIT("test_equal"), 20, false,
-			STR_INIT("p.lua:22: key: got {a = {1}}, want {a = {2}}")},
+			STR_INIT("p.lua:22: key: got {a = {1}}, want {a = {2}} [E-POLICY-TEST]")},
 		{STR_INIT("test_field"), 24, false,
-			STR_INIT("p.lua:24: a result has no field agee")},
+			STR_INIT("p.lua:24: a result has no field agee [E-POLICY-TEST]")},
 		{STR_INIT("test_time"), 25, false,
-			STR_INIT("p.lua:6: the test has set no time: call t.now(seconds)")},
+			STR_INIT(
+				"p.lua:6: the test has set no time: call t.now(seconds) [E-POLICY-TEST]")},
 		{STR_INIT("test_again"), 26, true, STR_INIT("")},
 		{STR_INIT("test_loop"), 29, false,
-			STR_INIT("p.lua:30: ran out of its budget of 1,000,000 instructions")},
+			STR_INIT(
+				"p.lua:30: ran out of its budget of 1,000,000 instructions [E-POLICY-BUDGET]")},
 		{STR_INIT("test_suspects"), 32, false,
-			STR_INIT("p.lua:32: the policy has no failed rule")},
+			STR_INIT("p.lua:32: the policy has no failed rule [E-POLICY-TEST]")},
 	};
 	struct policy_tests tests = policy_run_tests(policy, &arena);
 	assert_int_equal(tests.len, sizeof(want) / sizeof(want[0]));

@@ -301,7 +301,7 @@ static void test_deep_text(void **state)
 			buf_add_z(&text, cases[i].close);
 		help_write(room, "p.lua", buf_str(&text));
 		assert_null(policies_load(policies, STR("p.lua"), &diags));
-		assert_string_equal(diags.list.ptr[0].code, "E-POLICY-LOAD");
+		assert_string_equal(diags.list.ptr[0].code, "E-POLICY-SYNTAX");
 		assert_non_null(strstr(diags.list.ptr[0].message, "overflow"));
 		buf_finish(&text);
 		diags_finish(&diags);
@@ -428,8 +428,8 @@ static void test_long_names(void **state)
 	help_write(room, name, STR("return { api = 1, reuse = function()\n error('mine') end }"));
 	struct policy *policy = policies_load(policies, str_of(name), NULL);
 	policy_reuse(policy, &help_node, &(struct policy_result){.run = 1}, &arena, &sentence);
-	assert_string_equal(
-		sentence.ptr, arena_printf(&arena, "its policy can't tell: mine (%s:2)", name));
+	assert_string_equal(sentence.ptr,
+		arena_printf(&arena, "its policy can't tell: mine (%s:2) [E-POLICY-RULE]", name));
 	policies_destroy(policies);
 	arena_finish(&arena);
 }

@@ -287,7 +287,7 @@ static const struct refusal ids_and_types[] = {
 	{NODES "  - id: a\n"
 	       "    bash: x\n"
 	       "    fan_out: {}\n",
-		"5:14 E-FAN-OUT `items` is neither one reference nor a list\n"
+		"5:14 E-FAN-OUT `fan_out` has no `items`\n"
 		"  write `items: $list.output` or `items: [a, b]`\n"},
 };
 
@@ -460,7 +460,8 @@ static const struct refusal when[] = {
 	{NODES_A_B "    when: '$a.output == x'\n", "8:25 E-WHEN-SYNTAX 'x' is not quoted\n"
 						   "  write 'x'\n"},
 	{NODES_A_B "    when: $a.state == 'done'\n",
-		"8:11 E-WHEN-NEVER `when` can never be true: $a.state == 'done': a state is completed, failed, skipped or cancelled\n"},
+		"8:11 E-WHEN-NEVER `when` can never be true: $a.state == 'done': a state is completed, failed, skipped or cancelled\n"
+		"  correct what it is compared with, or take the node out\n"},
 	{NODES_A_B "    when: $c.output == 'x'\n",
 		"8:11 E-REF-UNKNOWN `when` of node `b` names `c`, which does not exist\n"},
 	{NODES_A_B "    when: $b.output == 'x'\n",
