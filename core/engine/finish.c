@@ -45,6 +45,12 @@ static void describe_failure(
 {
 	const struct world_exit *end = &outcome->exit;
 	if (attempt->cancel_reason == PAWL_CANCEL_TIMEOUT) {
+		/* A run within a run has its time from the node that began it. */
+		if (!attempt->unit->node->timeout_ms) {
+			err_set(err, "E-NODE-TIMEOUT",
+				"the time of the run that it is part of was up");
+			return;
+		}
 		struct buf limit = {0};
 		buf_printf(&limit, "%llu ms", (unsigned long long)attempt->unit->node->timeout_ms);
 		err_set(err, "E-NODE-TIMEOUT", "timed out after %s", buf_cstr(&limit));

@@ -63,6 +63,7 @@ int copy_fork(struct copy_process *copy, int *home, struct err *err)
 	*copy = (struct copy_process){.pid = -1, .pidfd = -1, .pipe = -1};
 	if (pipe2(ends, O_CLOEXEC) != 0) {
 		err_sys(err, errno, "E-PLUGIN-APART", "no pipe for a process of a plugin's own");
+		err_help(err, "raise the limit of open files: ulimit -n 4096");
 		return -1;
 	}
 	pid_t self = getpid();
@@ -85,6 +86,8 @@ int copy_fork(struct copy_process *copy, int *home, struct err *err)
 	if (child < 0) {
 		close(ends[0]);
 		err_sys(err, number, "E-PLUGIN-APART", "no process of a plugin's own");
+		err_help(
+			err, "raise the limit of processes (ulimit -u), or run less at once: -j 1");
 		return -1;
 	}
 	copy->pid = child;

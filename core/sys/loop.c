@@ -287,7 +287,7 @@ struct loop *loop_create(struct err *err)
 	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
 	bool ok = loop->epoll >= 0 ||
 	          err_sys(err, errno, "E-LOOP-SYSTEM", "cannot make an epoll set");
-	ok = pool_init(loop, err) && ok;
+	ok = pool_init(loop, ok ? err : NULL) && ok; /* the first error is the one to tell */
 	ok = ok && open_signals(loop, err) && spawn_init(loop, err) && sweep_init(loop);
 	if (ok && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
 		ok = err_sys(err, errno, "E-LOOP-SYSTEM", "cannot become a child subreaper");

@@ -47,6 +47,11 @@ char *mkdtemp(char *name)
 	return real(name);
 }
 
+int epoll_create1(int flags)
+{
+	return is_hit("epoll") ? -1 : (int)syscall(SYS_epoll_create1, flags);
+}
+
 /* Locks of open file descriptions only: SQLite takes others. */
 int fcntl64(int fd, int command, ...)
 {
