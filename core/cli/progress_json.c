@@ -215,16 +215,18 @@ static void add_tail(struct progress *p, struct buf *out, str hex)
 {
 	struct digest digest;
 	struct buf text = {0};
-	if (!hex.len || !digest_parse(hex, &digest) || !cas_get(p->store, &digest, &text, NULL)) {
+	uint64_t size = 0;
+	if (!hex.len || !digest_parse(hex, &digest) ||
+		!cas_get_tail(p->store, &digest, tail_most, &text, &size, NULL)) {
 		buf_finish(&text);
 		return;
 	}
 	str all = buf_str(&text);
-	size_t from = all.len > tail_most ? all.len - tail_most : 0;
-	while (from && from < all.len && ((unsigned char)all.ptr[from] & 0xc0) == 0x80)
+	size_t from = 0;
+	while (size > all.len && from < all.len && ((unsigned char)all.ptr[from] & 0xc0) == 0x80)
 		from++;
 	add_text(out, "stderr_tail", str_slice(all, from, all.len));
-	add_number(out, "stderr_bytes", (int64_t)all.len);
+	add_number(out, "stderr_bytes", (int64_t)size);
 	buf_finish(&text);
 }
 

@@ -276,16 +276,19 @@ static void add_blob(const struct report *r, const struct report_node *node, con
 	struct buf bytes = {0};
 	if (!hex.len || !digest_parse(hex, &digest))
 		return;
-	if (!cas_get(r->store, &digest, &bytes, NULL)) {
+	uint64_t size = 0;
+	if (!cas_get_tail(r->store, &digest, most_shown, &bytes, &size, NULL)) {
 		buf_printf(out, "<h4>%s</h4><p class=\"none\">no longer in the store</p>\n", name);
 	} else if (bytes.len) {
-		size_t from = bytes.len > most_shown ? bytes.len - most_shown : 0;
-		while (from && from < bytes.len && ((unsigned char)bytes.ptr[from] & 0xc0) == 0x80)
+		size_t from = 0;
+		while (size > bytes.len && from < bytes.len &&
+			((unsigned char)bytes.ptr[from] & 0xc0) == 0x80)
 			from++;
-		buf_printf(out, "<h4>%s <small>%s</small></h4><pre>", name,
-			rows_size(r->cli, bytes.len));
-		if (from) {
-			buf_printf(out, "<i>… %zu bytes before this: pawl logs %lld/", from,
+		buf_printf(
+			out, "<h4>%s <small>%s</small></h4><pre>", name, rows_size(r->cli, size));
+		if (size > bytes.len) {
+			buf_printf(out, "<i>… %llu bytes before this: pawl logs %lld/",
+				(unsigned long long)(size - bytes.len + from),
 				(long long)node->made.run);
 			report_add_text(out, node->id);
 			buf_add_z(out, "</i>\n");

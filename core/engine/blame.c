@@ -69,11 +69,15 @@ static void add_tail(struct report *r)
 {
 	struct digest digest;
 	struct buf text = {0};
-	if (!r->row.log.len || !digest_parse(r->row.log, &digest) ||
-		!cas_get(r->store, &digest, &text, NULL)) {
-		buf_finish(&text);
+	struct err err = {0};
+	uint64_t size = 0;
+	if (!r->row.log.len)
 		return;
-	}
+	if (!digest_parse(r->row.log, &digest) ||
+		!cas_get_tail(r->store, &digest, tail_bytes + 64, &text, &size, &err))
+		buf_printf(r->out, "    what it printed can't be shown: %s\n",
+			err_is_set(&err) ? err.message : "its digest is damaged");
+	err_finish(&err);
 	str all = buf_str(&text);
 	while (all.len && all.ptr[all.len - 1] == '\n')
 		all.len--;
@@ -86,7 +90,7 @@ static void add_tail(struct report *r)
 	}
 	str tail = str_slice(all, start, all.len);
 	str line = STR("");
-	if (start)
+	if (start || size > text.len)
 		buf_printf(r->out, "    %s… `pawl logs %lld/%.*s` has all of it%s\n",
 			paint(r, "\033[2m"), (long long)r->row.run, STR_ARG(r->node->id),
 			paint(r, "\033[0m"));

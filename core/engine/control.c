@@ -3,6 +3,19 @@
 
 #include "engine/internal.h"
 
+static void complete(struct attempt *attempt, str sentence)
+{
+	struct engine *engine = attempt->engine;
+	struct unit *unit = attempt->unit;
+	unit->state = NODE_COMPLETED;
+	attempt->decision.sentence = sentence;
+	if (!engine->options->plan)
+		record_node(attempt, NODE_COMPLETED, NULL, NULL);
+	tell(attempt, EVENT_ENDED, sentence);
+	attempt_destroy(attempt);
+	engine_unit_ended(engine, unit, NODE_COMPLETED);
+}
+
 void control_complete(struct attempt *attempt, str output, str sentence)
 {
 	struct engine *engine = attempt->engine;
@@ -17,13 +30,17 @@ void control_complete(struct attempt *attempt, str output, str sentence)
 		control_fail(attempt, &err);
 		return;
 	}
-	unit->state = NODE_COMPLETED;
-	attempt->decision.sentence = sentence;
-	if (!engine->options->plan)
-		record_node(attempt, NODE_COMPLETED, NULL, NULL);
-	tell(attempt, EVENT_ENDED, sentence);
-	attempt_destroy(attempt);
-	engine_unit_ended(engine, unit, NODE_COMPLETED);
+	complete(attempt, sentence);
+}
+
+void control_complete_as(struct attempt *attempt, const struct unit *from, str sentence)
+{
+	struct produced *out = &attempt->unit->out;
+	out->has_output = true;
+	out->output = from->out.output;
+	out->output_size = from->out.output_size;
+	out->origin = attempt->engine->row.id;
+	complete(attempt, sentence);
 }
 
 void control_fail(struct attempt *attempt, struct err *err)

@@ -14,6 +14,8 @@ void control_begin(struct attempt *attempt);
 
 /* Ends a unit without a body: with these bytes as its output (NODE_COMPLETED), or as failed with *err. */
 void control_complete(struct attempt *attempt, str output, str sentence);
+/* With the output of another unit, whose bytes are not looked at. */
+void control_complete_as(struct attempt *attempt, const struct unit *from, str sentence);
 void control_fail(struct attempt *attempt, struct err *err);
 
 /* approval.c: records an answer to what the node asked last, as JSON {"decision":…,"text":…,"by":…,"at_ms":…}. */

@@ -65,7 +65,6 @@ static void end_loop(struct loop *loop, bool reached)
 	struct engine *engine = attempt->engine;
 	const struct loop_group *group = attempt->unit->node->group;
 	const struct unit *last = &engine->units[group->last];
-	struct buf bytes = {0};
 	struct err err = {0};
 	attempt->unit->loop = NULL;
 	if (!reached) {
@@ -77,14 +76,46 @@ static void end_loop(struct loop *loop, bool reached)
 		control_fail(attempt, &err);
 		return;
 	}
-	cas_get(engine->store, &last->out.output, &bytes, NULL);
 	attempt->unit->out.manifest = last->out.manifest;
 	attempt->unit->out.has_manifest = last->out.has_manifest;
 	sources_of_last(engine, attempt->unit, last);
 	str sentence = str_of(arena_printf(&engine->arena, "ended after %llu iteration%s",
 		(unsigned long long)loop->iteration, loop->iteration == 1 ? "" : "s"));
-	control_complete(attempt, buf_str(&bytes), sentence);
-	buf_finish(&bytes);
+	if (last->out.has_output)
+		control_complete_as(attempt, last, sentence);
+	else
+		control_complete(attempt, STR(""), sentence);
+}
+
+/* A text looked for in bytes that come piece by piece. */
+struct search {
+	str text;
+	struct buf carry; /* the last piece's end, where it may begin */
+	bool found;
+};
+
+static bool look_in(void *arg, str piece, struct err *err)
+{
+	struct search *search = arg;
+	(void)err;
+	size_t keep = search->text.len - 1;
+	buf_add(&search->carry, piece);
+	search->found =
+		search->found || str_find(buf_str(&search->carry), search->text, 0) != SIZE_MAX;
+	if (search->carry.len > keep) {
+		memmove(search->carry.ptr, search->carry.ptr + search->carry.len - keep, keep);
+		search->carry.len = keep;
+	}
+	return true;
+}
+
+static bool output_contains(struct engine *engine, const struct unit *unit, str text)
+{
+	struct search search = {.text = text};
+	bool was_read = cas_read(
+		engine->store, &unit->out.output, (struct cas_sink){look_in, &search}, NULL);
+	buf_finish(&search.carry);
+	return was_read && search.found;
 }
 
 /* Is the end reached? */
@@ -92,17 +123,13 @@ static bool is_reached(struct loop *loop)
 {
 	struct engine *engine = loop->attempt->engine;
 	const struct loop_group *group = loop->attempt->unit->node->group;
-	struct buf bytes = {0};
 	bool reached = false;
 	for (uint32_t i = 0; i < group->member_count; i++) {
 		const struct unit *unit = &engine->units[group->members[i]];
 		reached = reached || (unit->node->is_until && unit->state == NODE_COMPLETED);
 	}
-	if (!reached && group->until.len &&
-		cas_get(engine->store, &engine->units[group->last].out.output, &bytes, NULL))
-		reached = str_find(buf_str(&bytes), group->until, 0) != SIZE_MAX;
-	buf_finish(&bytes);
-	return reached;
+	return reached || (group->until.len && output_contains(engine, &engine->units[group->last],
+						       group->until));
 }
 
 static void end_iteration(struct loop *loop)

@@ -155,10 +155,11 @@ void rules_failed(struct attempt *attempt, int64_t exit_code, int64_t signal, co
 		suspect[i] = true;
 	if (!rules || !count)
 		return;
-	if (attempt->has_log && attempt->log_size <= ((uint64_t)16 << 20))
-		cas_get(attempt->engine->store, &attempt->log_digest, &tail, NULL);
-	struct policy_failure failure = {.stderr_tail = str_slice(buf_str(&tail),
-						 tail.len > 65536 ? tail.len - 65536 : 0, tail.len),
+	uint64_t size = 0;
+	if (attempt->has_log)
+		cas_get_tail(
+			attempt->engine->store, &attempt->log_digest, 65536, &tail, &size, NULL);
+	struct policy_failure failure = {.stderr_tail = buf_str(&tail),
 		.exit_code = exit_code,
 		.signal = signal,
 		.run = attempt->engine->row.id,

@@ -275,16 +275,12 @@ static void complete(struct subrun *sub, const struct engine_summary *summary)
 	const struct unit *from = returned(sub);
 	if (from)
 		sources_of_inner(engine, attempt->unit, sub->child, from);
-	struct buf bytes = {0};
-	struct err err = {0};
 	str sentence = str_of(arena_printf(&engine->arena, "run %lld: %u ran, %u reused",
 		(long long)summary->run, summary->ran, summary->reused));
-	if (from && from->out.has_output && !engine->options->plan &&
-		!cas_get(engine->store, &from->out.output, &bytes, &err))
-		control_fail(attempt, &err);
+	if (from && from->out.has_output && !engine->options->plan)
+		control_complete_as(attempt, from, sentence);
 	else
-		control_complete(attempt, buf_str(&bytes), sentence);
-	buf_finish(&bytes);
+		control_complete(attempt, STR(""), sentence);
 }
 
 static void on_done(void *arg)

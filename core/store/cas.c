@@ -199,6 +199,16 @@ static bool damaged(
 	return absent(digest, how, err);
 }
 
+/* Why there was no opening its file: only where it is not there, it is damaged; a lack of descriptors says nothing of it. */
+static bool not_opened(struct store *store, const struct digest *digest, struct err *err)
+{
+	int number = errno;
+	if (number == ENOENT || number == ENOTDIR || number == ELOOP || number == ENXIO) {
+		return damaged(store, digest, "is missing", err);
+	}
+	return err_sys(err, number, "E-STORE-SYS", "opening a blob of %s", store->state);
+}
+
 /* The data of a small blob, appended; *found false where the blob is a file or not there. */
 static bool get_inline(struct store *store, const struct digest *digest, struct buf *out,
 	bool *found, struct err *err)
@@ -281,7 +291,7 @@ bool cas_read(
 	uint64_t size;
 	int fd = cas_file_open(store, digest, &size);
 	if (fd < 0) {
-		return damaged(store, digest, "is missing", err);
+		return not_opened(store, digest, err);
 	}
 	bool ok = size == entry.size
 	                  ? read_file(store, fd, digest, sink.fn, sink.arg, err)
@@ -308,6 +318,40 @@ bool cas_get(struct store *store, const struct digest *digest, struct buf *out, 
 		out->ptr[before] = '\0';
 	}
 	return false;
+}
+
+struct tail {
+	struct buf bytes;
+	size_t most;
+	uint64_t size;
+};
+
+static bool append_tail(void *arg, str piece, struct err *err)
+{
+	struct tail *tail = arg;
+	(void)err;
+	tail->size += piece.len;
+	buf_add(&tail->bytes, piece);
+	if (tail->bytes.len > tail->most + CHUNK) {
+		size_t gone = tail->bytes.len - tail->most;
+		memmove(tail->bytes.ptr, tail->bytes.ptr + gone, tail->most);
+		tail->bytes.len = tail->most;
+	}
+	return true;
+}
+
+bool cas_get_tail(struct store *store, const struct digest *digest, size_t most, struct buf *out,
+	uint64_t *size, struct err *err)
+{
+	struct tail tail = {.most = most};
+	bool ok = cas_read(store, digest, (struct cas_sink){append_tail, &tail}, err);
+	if (ok) {
+		size_t from = tail.bytes.len > most ? tail.bytes.len - most : 0;
+		buf_add(out, str_slice(buf_str(&tail.bytes), from, tail.bytes.len));
+		*size = tail.size;
+	}
+	buf_finish(&tail.bytes);
+	return ok;
 }
 
 static int open_memory(str bytes, struct err *err)
@@ -340,8 +384,10 @@ int cas_open(struct store *store, const struct digest *digest, uint64_t *size, s
 		fd = cas_file_open(store, digest, size);
 		if (fd < 0) {
 			struct entry entry;
+			int number = errno;
 			if (find(store, digest, &entry, err)) {
-				entry.found ? damaged(store, digest, "is missing", err)
+				errno = number;
+				entry.found ? not_opened(store, digest, err)
 					    : absent(digest, "is not in the store", err);
 			}
 		} else if (!read_file(store, fd, digest, NULL, NULL, err) ||

@@ -32,8 +32,20 @@ void cas_writer_destroy(struct cas_writer *writer); /* without keeping anything;
 bool cas_put_file(struct store *store, int dirfd, const char *path, struct digest *out,
 	uint64_t *size, struct err *err);
 
+/* Where the bytes of a blob go, piece by piece. */
+struct cas_sink {
+	bool (*fn)(void *arg, str piece, struct err *err);
+	void *arg;
+};
+/* Only after true was returned have all pieces been verified. */
+bool cas_read(
+	struct store *store, const struct digest *digest, struct cas_sink sink, struct err *err);
+
 /* Absent or damaged is E-STORE-BLOB. */
 bool cas_get(struct store *store, const struct digest *digest, struct buf *out, struct err *err);
+/* The last `most` bytes at most, appended, and the size of all of it; verified as a whole, in bounded memory. */
+bool cas_get_tail(struct store *store, const struct digest *digest, size_t most, struct buf *out,
+	uint64_t *size, struct err *err);
 /* A descriptor to read from, verified (a memfd or the file); the caller closes it. -1: *err. */
 int cas_open(struct store *store, const struct digest *digest, uint64_t *size, struct err *err);
 /* Whether it is there, of the right size (`verify`: and its digest holds). */

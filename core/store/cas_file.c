@@ -174,6 +174,7 @@ int cas_file_open(struct store *store, const struct digest *digest, uint64_t *si
 	char name[66];
 	cas_file_name(digest, name);
 	int fd = -1;
+	errno = ENOENT;
 	if (pending) {
 		/* A description of its own: the offset of the writer's is not touched. */
 		fd = openat(store->tmp_fd, pending->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -183,6 +184,7 @@ int cas_file_open(struct store *store, const struct digest *digest, uint64_t *si
 	struct stat st;
 	if (fd >= 0 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))) {
 		close(fd);
+		errno = ENOENT;
 		return -1;
 	}
 	*size = fd >= 0 ? (uint64_t)st.st_size : 0;

@@ -5,15 +5,6 @@
 #include "store/cas.h"
 #include "store/stmt.h"
 
-/* Where the bytes of a blob go, piece by piece. */
-struct cas_sink {
-	bool (*fn)(void *arg, str piece, struct err *err);
-	void *arg;
-};
-/* Only after true was returned have all pieces been verified. */
-bool cas_read(
-	struct store *store, const struct digest *digest, struct cas_sink sink, struct err *err);
-
 bool cas_put_inline(struct store *store, str bytes, const struct digest *digest, struct err *err);
 /* Takes a complete temporary file over. */
 bool cas_put_tmp(struct store *store, struct cas_pending pending, struct err *err);

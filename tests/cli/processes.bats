@@ -161,3 +161,34 @@ Y
 	echo "peak: $(pawl output 1/peak) KiB"
 	[ "$(pawl output 1/peak)" -lt "${PEAK_KIB:-65536}" ]
 }
+
+@test "failures, loops and runs within a run don't hold what was printed" {
+	workflow kid <<'Y'
+name: kid
+nodes:
+  - {id: large, bash: 'head -c 100000000 /dev/zero | tr "\0" y', reads: []}
+Y
+	workflow w <<'Y'
+name: w
+nodes:
+  - {id: kid, workflow: kid}
+  - id: loop
+    loop_group:
+      max_iterations: 2
+      until: enough
+      nodes:
+        - {id: once, bash: 'head -c 104857599 /dev/zero | tr "\0" x; echo enough', reads: []}
+  - {id: bad, bash: '(head -c 100000000 /dev/zero | tr "\0" z; echo; echo the end) >&2; exit 1', reads: []}
+Y
+	/usr/bin/env python3 - "$PAWL" "${PEAK_KIB:-65536}" <<'PY'
+import resource, subprocess, sys
+done = subprocess.run([sys.argv[1], "run", "w"], capture_output=True, text=True, timeout=200)
+print(done.stdout, done.stderr)
+assert done.returncode == 1 and "the end" in done.stderr + done.stdout
+assert "1 failed" in done.stdout + done.stderr
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+assert peak < int(sys.argv[2]), f"{peak} KiB"
+PY
+	equal "$(pawl output 1/loop | wc -c)" 104857606
+	equal "$(pawl output 1/kid | cksum)" "$(head -c 100000000 /dev/zero | tr '\0' y | cksum)"
+}

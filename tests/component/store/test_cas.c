@@ -1,6 +1,8 @@
 /* cas: bytes by their digest, small and large, sound and damaged. */
 #include "store_test.h"
 
+#include <sys/resource.h>
+
 #define LARGE ((size_t)300000)
 
 static char *large_bytes(size_t n, unsigned seed)
@@ -340,6 +342,61 @@ static void restoring_follows_no_link(void **state)
 	store_close(store);
 }
 
+static void tail_is_the_end_of_every_size(void **state)
+{
+	struct project *p = *state;
+	static const size_t sizes[] = {0, 1, 99, 100, 101, CAS_INLINE, (128 << 10) - 1, 128 << 10,
+		(128 << 10) + 50, 256 << 10, LARGE};
+	char *bytes = large_bytes(LARGE, 7);
+	struct store *store = open_store(p, STORE_WRITE);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct digest digest;
+		struct buf tail = {0};
+		uint64_t size = 0;
+		size_t kept = sizes[i] < 100 ? sizes[i] : 100;
+		assert_ok(p, cas_put(store, str_make(bytes, sizes[i]), &digest, &p->err));
+		buf_add_z(&tail, "before:");
+		assert_ok(p, cas_get_tail(store, &digest, 100, &tail, &size, &p->err));
+		assert_int_equal(size, sizes[i]);
+		assert_int_equal(tail.len, 7 + kept);
+		assert_memory_equal(tail.ptr + 7, bytes + sizes[i] - kept, kept);
+		buf_finish(&tail);
+	}
+	free(bytes);
+	store_close(store);
+}
+
+/* That a file can't be opened for want of descriptors says nothing of it. */
+static void blob_outlives_a_lack_of_descriptors(void **state)
+{
+	struct project *p = *state;
+	char *bytes = large_bytes(LARGE, 9);
+	struct store *store = open_store(p, STORE_WRITE);
+	struct digest digest;
+	struct buf got = {0};
+	uint64_t size;
+	assert_ok(p, cas_put(store, str_make(bytes, LARGE), &digest, &p->err));
+	assert_ok(p, store_flush(store, &p->err));
+	assert_ok(p, cas_get(store, &digest, &got, &p->err));
+	struct rlimit before;
+	struct rlimit none = {0};
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none.rlim_max = before.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	bool was_read = cas_get(store, &digest, &got, &p->err);
+	int fd = cas_open(store, &digest, &size, NULL);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_false(was_read);
+	assert_int_equal(fd, -1);
+	assert_code(p, "E-STORE-SYS");
+	assert_int_equal(store_damaged(store), 0);
+	assert_ok(p, store_flush(store, &p->err));
+	check_get(p, store, &digest, str_make(bytes, LARGE));
+	buf_finish(&got);
+	free(bytes);
+	store_close(store);
+}
+
 static void count_blob(void *arg, const struct digest *digest, uint64_t size)
 {
 	(void)digest;
@@ -382,6 +439,8 @@ int main(void)
 		STORE_TEST(reading_never_repairs),
 		STORE_TEST(file_is_stored_and_restored),
 		STORE_TEST(restoring_follows_no_link),
+		STORE_TEST(tail_is_the_end_of_every_size),
+		STORE_TEST(blob_outlives_a_lack_of_descriptors),
 		STORE_TEST(blobs_are_listed_and_removed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
