@@ -115,6 +115,8 @@ char *cli_find_workflow_quietly(struct cli *cli, const char *name, struct err *e
 /* Finds, reads, loads and checks (also with the plugins); NULL: told why. */
 struct workflow *cli_load_workflow(struct cli *cli, const char *name);
 struct workflow *cli_load_file(struct cli *cli, const char *path);
+/* The same, what is wrong going to *diags, whose places name files that live as long as `cli`. */
+struct workflow *cli_load_quietly(struct cli *cli, const char *path, struct diags *diags);
 /* Every workflow file there is: fn(arg, path). */
 void cli_each_workflow(struct cli *cli, void (*fn)(void *arg, const char *path), void *arg);
 

@@ -4,9 +4,6 @@
 #include "cli/objects.h"
 #include "cli/rows.h"
 #include "sys/clock.h"
-#include "sys/fs.h"
-
-#include <fcntl.h>
 
 extern const struct command command_list;
 
@@ -51,29 +48,20 @@ static void add_file(void *arg, const char *path)
 {
 	struct listing *l = arg;
 	struct cli *cli = l->cli;
-	struct buf text = {0};
-	struct err err = {0};
 	struct diags diags = {0};
 	struct listed item = {.path = arena_printf(&cli->arena, "%s", path),
 		.description = STR(""),
 		.problem = STR("")};
 	item.name = name_of_path(item.path);
-	if (!fs_read_file(AT_FDCWD, path, (size_t)64 << 20, &text, &err)) {
-		item.problem = arena_str(&cli->arena, str_of(err.message));
-		err_finish(&err);
+	struct workflow *workflow = cli_load_quietly(cli, path, &diags);
+	if (workflow) {
+		item.name = arena_str(&cli->arena, workflow->name);
+		item.description = arena_str(&cli->arena, workflow->description);
+		item.nodes = workflow->node_count;
 	} else {
-		struct workflow_types types = types_for_workflow(cli_types(cli));
-		struct workflow *workflow =
-			workflow_load(buf_str(&text), item.path, &types, &diags);
-		if (workflow) {
-			item.name = arena_str(&cli->arena, workflow->name);
-			item.description = arena_str(&cli->arena, workflow->description);
-			item.nodes = workflow->node_count;
-		} else {
-			item.problem = problem_of(cli, &diags);
-		}
-		workflow_destroy(workflow);
+		item.problem = problem_of(cli, &diags);
 	}
+	workflow_destroy(workflow);
 	struct run_list last = {0};
 	if (l->store && runs_list(l->store, &cli->arena, item.name, 1, false, &last, NULL) &&
 		last.len) {
@@ -82,7 +70,6 @@ static void add_file(void *arg, const char *path)
 	}
 	*vec_push(&l->list) = item;
 	diags_finish(&diags);
-	buf_finish(&text);
 }
 
 static const char *state_of(const struct run_row *run)

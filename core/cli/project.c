@@ -4,7 +4,6 @@
 #include "engine/contract.h"
 #include "sys/fs.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -118,99 +117,6 @@ struct store *cli_store(struct cli *cli, enum store_mode mode, int *exit_code)
 	return store;
 }
 
-static bool is_workflow_name(const char *name)
-{
-	return str_ends(str_of(name), STR(".yaml")) || str_ends(str_of(name), STR(".yml"));
-}
-
-struct walk {
-	void (*fn)(void *arg, const char *path);
-	void *arg;
-};
-
-static void walk_dir(const struct walk *walk, const char *root)
-{
-	struct fs_list list = {0};
-	int fd = fs_open_dir(root, NULL);
-	if (fd < 0)
-		return;
-	struct buf path = {0};
-	if (fs_list_tree(fd, ".", NULL, &list, NULL)) {
-		for (size_t i = 0; i < list.len; i++) {
-			if (S_ISDIR(list.ptr[i].stat.mode) || !is_workflow_name(list.ptr[i].name))
-				continue;
-			buf_clear(&path);
-			buf_printf(&path, "%s/%s", root, list.ptr[i].name);
-			walk->fn(walk->arg, buf_cstr(&path));
-		}
-	}
-	fs_list_finish(&list);
-	buf_finish(&path);
-	close(fd);
-}
-
-void cli_each_workflow(struct cli *cli, void (*fn)(void *arg, const char *path), void *arg)
-{
-	struct walk walk = {fn, arg};
-	const char *home = getenv("HOME");
-	walk_dir(&walk, arena_printf(&cli->arena, "%s/.pawl/workflows", cli_project(cli)));
-	if (home)
-		walk_dir(&walk, arena_printf(&cli->arena, "%s/.config/pawl/workflows", home));
-}
-
-/* "path/to/etl.yaml" -> "etl". */
-static str name_of_file(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	str name = str_of(slash ? slash + 1 : path);
-	return str_slice(name, 0, name.len - (str_ends(name, STR(".yaml")) ? 5 : 4));
-}
-
-struct finding {
-	struct cli *cli;
-	const char *wanted;
-	char *found;
-	VEC(str) names;
-};
-
-static void consider(void *arg, const char *path)
-{
-	struct finding *f = arg;
-	str name = name_of_file(path);
-	*vec_push(&f->names) = arena_str(&f->cli->arena, name);
-	if (!f->found && str_is(name, f->wanted))
-		f->found = arena_printf(&f->cli->arena, "%s", path);
-}
-
-char *cli_find_workflow_quietly(struct cli *cli, const char *name, struct err *err)
-{
-	if (is_workflow_name(name) || strchr(name, '/'))
-		return arena_printf(&cli->arena, "%s", name);
-	struct finding f = {.cli = cli, .wanted = name};
-	cli_each_workflow(cli, consider, &f);
-	if (!f.found) {
-		str near = str_nearest(str_of(name), f.names.ptr, f.names.len);
-		err_set(err, "E-WORKFLOW-UNKNOWN", "there is no workflow `%s`", name);
-		if (near.len)
-			err_help(err, "did you mean `%.*s`?", STR_ARG(near));
-		else
-			err_help(err,
-				"put it into %s/.pawl/workflows/%s.yaml, or name a file: pawl run path/to/file.yaml",
-				cli_project(cli), name);
-	}
-	vec_finish(&f.names);
-	return f.found;
-}
-
-char *cli_find_workflow(struct cli *cli, const char *name)
-{
-	struct err err = {0};
-	char *found = cli_find_workflow_quietly(cli, name, &err);
-	if (!found)
-		talk_fail(cli, &err);
-	return found;
-}
-
 struct loading {
 	struct cli *cli;
 	struct workflow_types types;
@@ -262,31 +168,43 @@ static void each_type(void *ctx, void (*fn)(void *arg, str keyword), void *arg)
 	types->each(types->ctx, fn, arg);
 }
 
-struct workflow *cli_load_file(struct cli *cli, const char *path)
+struct workflow *cli_load_quietly(struct cli *cli, const char *path, struct diags *diags)
 {
 	struct buf text = {0};
 	struct err err = {0};
-	struct diags diags = {0};
 	const char *file = arena_printf(&cli->arena, "%s", path);
+	struct workflow *workflow = NULL;
 	if (!fs_read_file(AT_FDCWD, path, (size_t)64 << 20, &text, &err)) {
-		talk_fail(cli, &err);
-		buf_finish(&text);
-		return NULL;
+		diags_take(diags, &err);
+	} else {
+		struct loading loading = {cli, types_for_workflow(cli_types(cli))};
+		struct workflow_types types = {&loading, find_type, each_type, read_included};
+		workflow = workflow_load(buf_str(&text), file, &types, diags);
 	}
-	struct loading loading = {cli, types_for_workflow(cli_types(cli))};
-	struct workflow_types types = {&loading, find_type, each_type, read_included};
-	struct workflow *workflow = workflow_load(buf_str(&text), file, &types, &diags);
 	buf_finish(&text);
 	if (workflow)
-		check_nodes(cli, workflow, &diags);
-	diags_sort(&diags);
-	talk_diags(cli, &diags);
-	if (diags.errors) {
-		talk_note(cli, "%zu error%s in %s; nothing was run", diags.errors,
-			diags.errors == 1 ? "" : "s", file);
+		check_nodes(cli, workflow, diags);
+	/* Places may be read when the workflow is gone. */
+	for (size_t i = 0; workflow && i < diags->list.len; i++) {
+		if (diags->list.ptr[i].at.file == workflow->file)
+			diags->list.ptr[i].at.file = file;
+	}
+	diags_sort(diags);
+	if (workflow && diags->errors) {
 		workflow_destroy(workflow);
 		workflow = NULL;
 	}
+	return workflow;
+}
+
+struct workflow *cli_load_file(struct cli *cli, const char *path)
+{
+	struct diags diags = {0};
+	struct workflow *workflow = cli_load_quietly(cli, path, &diags);
+	talk_diags(cli, &diags);
+	if (diags.errors && access(path, R_OK) == 0)
+		talk_note(cli, "%zu error%s in %s; nothing was run", diags.errors,
+			diags.errors == 1 ? "" : "s", path);
 	diags_finish(&diags);
 	return workflow;
 }
