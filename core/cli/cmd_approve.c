@@ -1,5 +1,6 @@
 /* cmd_approve: answers a run that waits at an `approval` node, and goes on with it. */
 #include "cli/cli.h"
+#include "cli/objects.h"
 #include "data/json.h"
 #include "engine/control.h"
 #include "sys/clock.h"
@@ -122,6 +123,32 @@ static bool check_decision(struct answering *a)
 	return is_known;
 }
 
+/* The outermost run: that is the one to go on with. */
+static int64_t outermost(struct answering *a)
+{
+	struct run_row row = a->run;
+	bool found = true;
+	for (unsigned depth = 0; row.parent && found && depth < 64; depth++)
+		runs_get(a->store, &a->cli->arena, row.parent, &row, &found, NULL);
+	return row.id;
+}
+
+static void print_json(struct answering *a)
+{
+	struct buf out = {0};
+	object_begin(&out, "answer");
+	object_number(&out, "run", a->run.id);
+	object_text(&out, "node", a->node);
+	object_text(&out, "verdict", a->is_reject ? STR("reject") : STR("approve"));
+	if (a->decision)
+		object_text(&out, "decision", str_of(a->decision));
+	if (a->comment)
+		object_text(&out, "comment", str_of(a->comment));
+	object_text(&out, "next",
+		str_of(arena_printf(&a->cli->arena, "pawl resume %lld", (long long)outermost(a))));
+	object_send(a->cli, &out);
+}
+
 static bool record(struct answering *a)
 {
 	struct err err = {0};
@@ -141,20 +168,12 @@ static bool record(struct answering *a)
 	buf_finish(&json);
 	if (!ok)
 		talk_fail(a->cli, &err);
-	else if (!a->cli->is_json)
+	else if (a->cli->is_json)
+		print_json(a);
+	else
 		talk_outf(a->cli, "%s %.*s of run %lld\n", a->is_reject ? "rejected" : "approved",
 			STR_ARG(a->node), (long long)a->run.id);
 	return ok;
-}
-
-/* The outermost run: that is the one to go on with. */
-static int64_t outermost(struct answering *a)
-{
-	struct run_row row = a->run;
-	bool found = true;
-	for (unsigned depth = 0; row.parent && found && depth < 64; depth++)
-		runs_get(a->store, &a->cli->arena, row.parent, &row, &found, NULL);
-	return row.id;
 }
 
 static int answer(struct answering *a, const char *which)
@@ -173,6 +192,8 @@ static int answer(struct answering *a, const char *which)
 	store_close(a->store);
 	if (!ok)
 		return EXIT_USAGE;
+	if (a->later && a->cli->is_json)
+		return EXIT_DONE;
 	if (a->later) {
 		talk_outf(a->cli, "go on with: pawl resume %lld\n", (long long)root);
 		return EXIT_DONE;

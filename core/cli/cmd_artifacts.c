@@ -19,6 +19,7 @@ struct listed {
 struct artifacts {
 	struct cli *cli;
 	struct store *store;
+	int64_t run;
 	VEC(struct listed) list;
 };
 
@@ -42,25 +43,40 @@ static const char *kind_name(enum artifact_kind kind)
 	return kind == ARTIFACT_FILE ? "file" : kind == ARTIFACT_LINK ? "link" : "directory";
 }
 
-static void print_json(const struct artifacts *a)
+/* Below the directory: what was in $ARTIFACTS_DIR apart from what was in the project. */
+static const char *extracted_path(const struct artifacts *a, const struct artifact *f)
+{
+	return arena_printf(&a->cli->arena, "%s/%.*s",
+		f->root == ROOT_ARTIFACTS ? "artifacts" : "project", STR_ARG(f->path));
+}
+
+/* `dir`: where they were written to, or NULL. */
+static void print_json(const struct artifacts *a, const char *dir)
 {
 	struct buf out = {0};
 	for (size_t i = 0; i < a->list.len; i++) {
 		const struct artifact *f = &a->list.ptr[i].artifact;
-		buf_printf(&out, "{\"kind\":\"%s\"", kind_name(f->kind));
+		object_begin(&out, "artifact");
+		object_number(&out, "run", a->run);
 		object_text(&out, "node", a->list.ptr[i].node);
+		object_text(&out, "kind", str_of(kind_name(f->kind)));
 		object_text(&out, "root",
 			f->root == ROOT_ARTIFACTS ? STR("artifacts") : STR("project"));
 		object_text(&out, "path", f->path);
 		if (f->kind == ARTIFACT_LINK)
 			object_text(&out, "target", f->target);
 		else
-			buf_printf(&out, ",\"mode\":\"%o\"", f->mode);
+			object_text(
+				&out, "mode", str_of(arena_printf(&a->cli->arena, "%o", f->mode)));
 		if (f->kind == ARTIFACT_FILE) {
-			buf_printf(&out, ",\"size\":%llu", (unsigned long long)f->size);
+			object_number(&out, "size", (int64_t)f->size);
 			object_digest(&out, "digest", &f->digest);
 		}
-		buf_add_z(&out, "}\n");
+		if (dir)
+			object_text(&out, "extracted",
+				str_of(arena_printf(
+					&a->cli->arena, "%s/%s", dir, extracted_path(a, f))));
+		object_end(&out);
 	}
 	talk_out(a->cli, buf_str(&out));
 	buf_finish(&out);
@@ -90,13 +106,6 @@ static void print_table(const struct artifacts *a)
 }
 
 /* ---- extract ---- */
-
-/* Below the directory: what was in $ARTIFACTS_DIR apart from what was in the project. */
-static const char *extracted_path(const struct artifacts *a, const struct artifact *f)
-{
-	return arena_printf(&a->cli->arena, "%s/%.*s",
-		f->root == ROOT_ARTIFACTS ? "artifacts" : "project", STR_ARG(f->path));
-}
 
 static bool refuse_overwriting(const struct artifacts *a, int fd, const char *dir, struct err *err)
 {
@@ -140,8 +149,11 @@ static int extract(const struct artifacts *a, const char *dir)
 		close(fd);
 	if (!ok)
 		return talk_fail(a->cli, &err);
-	talk_outf(a->cli, "%zu file%s written below %s\n", a->list.len, a->list.len == 1 ? "" : "s",
-		dir);
+	if (a->cli->is_json)
+		print_json(a, dir);
+	else
+		talk_outf(a->cli, "%zu file%s written below %s\n", a->list.len,
+			a->list.len == 1 ? "" : "s", dir);
 	return EXIT_DONE;
 }
 
@@ -161,6 +173,7 @@ static int artifacts(struct cli *cli, struct store *store, const char *which, co
 			return EXIT_USAGE;
 		nodes = (struct node_list){&one, 1};
 	}
+	a.run = id;
 	bool ok = node.len || nodes_list(store, &cli->arena, id, &nodes, &err);
 	for (size_t i = 0; ok && i < nodes.len; i++)
 		ok = gather(&a, &nodes.ptr[i], &err);
@@ -170,7 +183,7 @@ static int artifacts(struct cli *cli, struct store *store, const char *which, co
 	else if (dir)
 		code = extract(&a, dir);
 	else if (cli->is_json)
-		print_json(&a);
+		print_json(&a, NULL);
 	else
 		print_table(&a);
 	vec_finish(&a.list);

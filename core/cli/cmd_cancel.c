@@ -1,6 +1,7 @@
 /* cmd_cancel: `pawl cancel` stops a run, whoever runs it, and waits until it has ended; `pawl abandon` puts a run that did
  * not complete aside, so that `pawl resume` does not come back to it.  A run that has ended already is no error. */
 #include "cli/cli.h"
+#include "cli/objects.h"
 #include "cli/rows.h"
 #include "sys/clock.h"
 
@@ -21,6 +22,24 @@ static bool is_live(const struct run_row *run)
 	       proc_is_alive(run->owner);
 }
 
+/* What became of the run; `changed`: by this command. */
+static void print_json(struct cli *cli, const struct run_row *run, bool changed)
+{
+	struct buf out = {0};
+	bool can_resume = run->state != RUN_COMPLETED && run->state != RUN_ABANDONED;
+	object_begin(&out, "run_change");
+	object_number(&out, "run", run->id);
+	object_text(&out, "workflow", run->workflow);
+	object_text(&out, "state", str_of(run_state_name(run->state)));
+	object_bool(&out, "changed", changed);
+	if (can_resume)
+		object_text(&out, "resume",
+			str_of(arena_printf(&cli->arena, "pawl resume %lld", (long long)run->id)));
+	object_text(&out, "fresh",
+		str_of(arena_printf(&cli->arena, "pawl run %.*s", STR_ARG(run->workflow))));
+	object_send(cli, &out);
+}
+
 static void say_fresh(struct cli *cli, const struct run_row *run)
 {
 	talk_outf(cli, "start a fresh one with: pawl run %.*s\n", STR_ARG(run->workflow));
@@ -29,6 +48,10 @@ static void say_fresh(struct cli *cli, const struct run_row *run)
 static int say_ended(struct cli *cli, const struct run_row *run, const char *what)
 {
 	struct buf age = {0};
+	if (cli->is_json) {
+		print_json(cli, run, false);
+		return EXIT_DONE;
+	}
 	clock_add_age(&age, clock_wall_ms() - (run->ended_ms ? run->ended_ms : run->started_ms));
 	talk_outf(cli, "run %lld of %.*s has ended (%s, %s): there is nothing to %s\n",
 		(long long)run->id, STR_ARG(run->workflow), run_state_name(run->state),
@@ -69,6 +92,19 @@ static bool stop_owner(struct cli *cli, const struct run_row *run)
 	return false;
 }
 
+static void say_settled(struct cli *cli, const struct run_row *run)
+{
+	if (cli->is_json) {
+		print_json(cli, run, true);
+		return;
+	}
+	talk_outf(cli, "run %lld of %.*s %s\n", (long long)run->id, STR_ARG(run->workflow),
+		run_state_name(run->state));
+	if (run->state == RUN_CANCELLED)
+		talk_outf(cli, "go on with it: pawl resume %lld\n", (long long)run->id);
+	say_fresh(cli, run);
+}
+
 /* Gives a run whose owner is gone the state that the person asked for. */
 static int settle(struct cli *cli, int64_t id, enum run_state state)
 {
@@ -99,12 +135,7 @@ static int settle(struct cli *cli, int64_t id, enum run_state state)
 			if (!runs_update(store, &run, &err) || !store_flush(store, &err))
 				code = talk_fail(cli, &err);
 			else
-				talk_outf(cli, "run %lld of %.*s %s\n", (long long)id,
-					STR_ARG(run.workflow), run_state_name(state));
-			if (code == EXIT_DONE && state == RUN_CANCELLED)
-				talk_outf(cli, "go on with it: pawl resume %lld\n", (long long)id);
-			if (code == EXIT_DONE)
-				say_fresh(cli, &run);
+				say_settled(cli, &run);
 		}
 	}
 	store_close(store);

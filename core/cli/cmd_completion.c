@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/codes.h"
 #include "cli/embedded.h"
+#include "cli/objects.h"
 #include "cli/rows.h"
 
 #include "base/map.h"
@@ -36,6 +37,12 @@ static void add(struct completing *c, str word)
 		return;
 	str kept = arena_str(&c->cli->arena, word);
 	map_put(&c->seen, kept, c);
+	if (c->cli->is_json) {
+		object_begin(&c->out, "candidate");
+		object_text(&c->out, "word", kept);
+		object_end(&c->out);
+		return;
+	}
 	buf_add(&c->out, kept);
 	buf_add_char(&c->out, '\n');
 }
@@ -239,7 +246,11 @@ static int print_script(struct cli *cli, const char *shell)
 	for (const struct embedded *file = embedded_files; file->path; file++) {
 		if (str_is(buf_str(&path), file->path)) {
 			buf_finish(&path);
-			talk_out(cli, str_make((const char *)file->bytes, file->size));
+			str text = str_make((const char *)file->bytes, file->size);
+			if (cli->is_json)
+				object_document(cli, "text/x-shellscript", text);
+			else
+				talk_out(cli, text);
 			return EXIT_DONE;
 		}
 	}

@@ -316,7 +316,8 @@ static void add_fact_json(struct buf *out, const char *name, const struct fact *
 static void print_json(struct differ *d, const struct node_difference *n)
 {
 	struct buf *out = &d->out;
-	buf_printf(out, "{\"same\":%s", n->is_same ? "true" : "false");
+	object_begin(out, "node_diff");
+	object_bool(out, "same", n->is_same);
 	object_text(out, "node", n->node);
 	add_side_json(out, "then", &n->a);
 	add_side_json(out, "now", &n->b);
@@ -338,7 +339,28 @@ static void print_json(struct differ *d, const struct node_difference *n)
 		add_fact_json(out, "now", c->now);
 		buf_add_char(out, '}');
 	}
-	buf_add_z(out, "]}\n");
+	buf_add_char(out, ']');
+	object_end(out);
+}
+
+static void add_run_json(struct buf *out, const char *name, const struct run_row *run)
+{
+	buf_printf(out, ",\"%s\":{\"run\":%lld", name, (long long)run->id);
+	object_text(out, "workflow", run->workflow);
+	object_text(out, "state", str_of(run_state_name(run->state)));
+	buf_add_z(out, ",\"inputs\":");
+	buf_add(out, run->inputs.len ? run->inputs : STR("{}"));
+	object_text(out, "arguments", run->arguments);
+	object_text(out, "source", run->source);
+	buf_add_char(out, '}');
+}
+
+static void print_head_json(struct differ *d)
+{
+	object_begin(&d->out, "run_diff");
+	add_run_json(&d->out, "then", &d->runs[0]);
+	add_run_json(&d->out, "now", &d->runs[1]);
+	object_end(&d->out);
 }
 
 /* ---- two runs ---- */
@@ -413,7 +435,9 @@ static int diff(struct cli *cli, struct store *store, const struct arg_list *wor
 		return EXIT_USAGE;
 	d.is_detailed = only.len > 0;
 	d.most = only.len ? 200 : 12;
-	if (!cli->is_json)
+	if (cli->is_json)
+		print_head_json(&d);
+	else
 		print_head(&d);
 	each_node(&d, only);
 	if (d.same_count)

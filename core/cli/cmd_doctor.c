@@ -28,11 +28,13 @@ void doctor_say(struct doctor *d, enum finding finding, const char *check, const
 	d->warnings += finding == FINDING_WARN;
 	d->problems += finding == FINDING_BAD;
 	if (cli->is_json) {
-		buf_printf(&out, "{\"check\":\"%s\",\"finding\":\"%s\"", check, words[finding]);
+		object_begin(&out, "check");
+		object_text(&out, "check", str_of(check));
+		object_text(&out, "finding", str_of(words[finding]));
 		object_text(&out, "message", buf_str(&text));
 		if (help)
 			object_text(&out, "help", str_of(help));
-		buf_add_z(&out, "}\n");
+		object_end(&out);
 	} else if (!cli->is_quiet || finding != FINDING_OK) {
 		buf_printf(&out, "%s%-8s%s %-10s ", talk_color(cli, false, colors[finding]),
 			words[finding], talk_color(cli, false, COLOR_NONE), check);

@@ -1,5 +1,6 @@
 /* cmd_gc: makes the store smaller: old results, runs that nothing refers to, and blobs that no row names. */
 #include "cli/cli.h"
+#include "cli/objects.h"
 #include "cli/rows.h"
 #include "store/results.h"
 #include "sys/clock.h"
@@ -72,12 +73,16 @@ static bool parse_age(struct cli *cli, const char *text, int64_t *out)
 static void print(struct cli *cli, const struct gc_options *options, const struct gc_report *r)
 {
 	if (cli->is_json) {
-		talk_outf(cli,
-			"{\"dry_run\":%s,\"results\":%zu,\"runs\":%zu,\"blobs\":%zu,\"bytes\":%llu,\"kept_results\":%zu,"
-			"\"kept_bytes\":%llu}\n",
-			options->dry_run ? "true" : "false", r->results, r->runs, r->blobs,
-			(unsigned long long)r->bytes, r->kept_results,
-			(unsigned long long)r->kept_bytes);
+		struct buf out = {0};
+		object_begin(&out, "gc");
+		object_bool(&out, "dry_run", options->dry_run);
+		object_number(&out, "results", (int64_t)r->results);
+		object_number(&out, "runs", (int64_t)r->runs);
+		object_number(&out, "blobs", (int64_t)r->blobs);
+		object_number(&out, "bytes", (int64_t)r->bytes);
+		object_number(&out, "kept_results", (int64_t)r->kept_results);
+		object_number(&out, "kept_bytes", (int64_t)r->kept_bytes);
+		object_send(cli, &out);
 		return;
 	}
 	talk_outf(cli, "%s %zu result%s, %zu run%s and %zu blob%s, %s\n",

@@ -164,8 +164,9 @@ static void json(struct graph *g)
 	for (uint32_t i = 0; i < w->node_count; i++) {
 		const struct node *node = &w->nodes[w->order[i]];
 		const char *state = state_of(g, node);
-		buf_add_z(&g->out, "{\"node\":");
-		json_write_string(&g->out, node->id);
+		object_begin(&g->out, "graph_node");
+		object_text(&g->out, "workflow", w->name);
+		object_text(&g->out, "node", node->id);
 		object_text(&g->out, "type", node->type);
 		if (state)
 			object_text(&g->out, "state", str_of(state));
@@ -174,7 +175,11 @@ static void json(struct graph *g)
 			buf_add_z(&g->out, d ? "," : "");
 			json_write_string(&g->out, w->nodes[node->deps[d]].id);
 		}
-		buf_add_z(&g->out, "]}\n");
+		buf_add_char(&g->out, ']');
+		if (node->when)
+			object_text(&g->out, "when", node->when_text);
+		object_text(&g->out, "trigger_rule", str_of(trigger_rule_name(node->rule)));
+		object_end(&g->out);
 	}
 }
 

@@ -92,11 +92,10 @@ static int list(struct cli *cli)
 		str description = describe(file);
 		if (cli->is_json) {
 			struct buf out = {0};
-			buf_printf(&out, "{\"template\":\"%.*s\"", STR_ARG(template));
+			object_begin(&out, "template");
+			object_text(&out, "template", template);
 			object_text(&out, "description", description);
-			buf_add_z(&out, "}\n");
-			talk_out(cli, buf_str(&out));
-			buf_finish(&out);
+			object_send(cli, &out);
 		}
 		table_cell(&table, "%.*s", STR_ARG(template));
 		table_cell(&table, "%.*s", STR_ARG(description));
@@ -163,12 +162,12 @@ static int init(struct cli *cli, const char *wanted)
 		const char *path = target_of(cli, rest);
 		ok = write_one(cli, fd, file, path, &err);
 		if (ok)
-			talk_outf(cli, "wrote %s\n", path);
+			object_written(cli, path, file->size);
 		else
 			code = talk_fail(cli, &err);
 	}
 	close(fd);
-	if (ok)
+	if (ok && !cli->is_json)
 		talk_outf(cli, "run it with: pawl run %s\n", wanted);
 	return code;
 }

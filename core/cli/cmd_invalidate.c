@@ -1,5 +1,6 @@
 /* cmd_invalidate: lets go of stored results: of nodes, or of everything that consumed a node's output. */
 #include "cli/cli.h"
+#include "cli/objects.h"
 #include "data/json.h"
 #include "store/results.h"
 #include "sys/clock.h"
@@ -131,6 +132,34 @@ static const char *user_name(void)
 	return user ? user->pw_name : "someone";
 }
 
+/* `result` NULL: the node has none, and nothing that it holds has. */
+static void say_dropped(struct invalidation *inv, const struct node_row *row, const char *shown,
+	const struct result_row *result)
+{
+	struct buf out = {0};
+	if (!inv->cli->is_json) {
+		if (result)
+			talk_outf(inv->cli, "  %s  result of run %lld%s\n", shown,
+				(long long)result->run, result->dropped ? ", dropped already" : "");
+		else
+			talk_outf(inv->cli, "  %s  has no stored result\n", shown);
+		return;
+	}
+	object_begin(&out, "invalidated");
+	object_number(&out, "run", row->run);
+	object_text(&out, "node", row->node);
+	if (!str_is(row->node, shown))
+		object_text(&out, "path", str_of(shown));
+	object_bool(&out, "dry_run", inv->dry_run);
+	object_bool(&out, "had_result", result != NULL);
+	if (result) {
+		object_number(&out, "result", result->id);
+		object_number(&out, "origin", result->run);
+		object_bool(&out, "dropped_before", result->dropped);
+	}
+	object_send(inv->cli, &out);
+}
+
 /* One stored result, if there is one; *found says. */
 static bool drop(struct invalidation *inv, const struct node_row *row, const char *shown,
 	bool *found, struct err *err)
@@ -142,8 +171,7 @@ static bool drop(struct invalidation *inv, const struct node_row *row, const cha
 	if (!results_get(inv->store, &inv->cli->arena, row->result, &result, found, err) || !*found)
 		return !err_is_set(err);
 	inv->count++;
-	talk_outf(inv->cli, "  %s  result of run %lld%s\n", shown, (long long)result.run,
-		result.dropped ? ", dropped already" : "");
+	say_dropped(inv, row, shown, &result);
 	if (inv->dry_run)
 		return true;
 	struct verdict_row verdict = {.kind = VERDICT_INVALIDATED,
@@ -204,14 +232,15 @@ static bool drop_node(struct invalidation *inv, size_t at, struct err *err)
 		holds_others = holds_others ||
 		               (inv->marks[i] && is_held(row, row->node, inv->nodes.ptr[i].node));
 	if (inv->count == before && !holds_others)
-		talk_outf(inv->cli, "  %s  has no stored result\n", shown);
+		say_dropped(inv, row, shown, NULL);
 	return true;
 }
 
 static int apply(struct invalidation *inv)
 {
 	struct err err = {0};
-	talk_outf(inv->cli, "%s\n", inv->dry_run ? "would invalidate:" : "invalidated:");
+	if (!inv->cli->is_json)
+		talk_outf(inv->cli, "%s\n", inv->dry_run ? "would invalidate:" : "invalidated:");
 	for (size_t i = 0; i < inv->nodes.len; i++) {
 		if (inv->marks[i])
 			mark_held(inv, &inv->nodes.ptr[i], inv->nodes.ptr[i].node);
@@ -222,7 +251,7 @@ static int apply(struct invalidation *inv)
 	}
 	if (!inv->dry_run && !store_flush(inv->store, &err))
 		return talk_fail(inv->cli, &err);
-	if (!inv->dry_run && inv->count)
+	if (!inv->dry_run && inv->count && !inv->cli->is_json)
 		talk_outf(inv->cli, "the next run or resume runs %s again\n",
 			inv->count == 1 ? "it" : "them");
 	return EXIT_DONE;

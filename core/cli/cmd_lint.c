@@ -14,15 +14,18 @@ struct linting {
 	bool dry_run;
 };
 
+/* NULL: it has errors, which have been told. */
 static void print_workflow_json(struct cli *cli, const struct workflow *workflow, const char *path)
 {
 	struct buf out = {0};
-	buf_printf(&out, "{\"nodes\":%u", workflow->node_count);
-	object_text(&out, "workflow", workflow->name);
+	object_begin(&out, "lint");
+	object_bool(&out, "ok", workflow != NULL);
 	object_text(&out, "file", str_of(path));
-	buf_add_z(&out, "}\n");
-	talk_out(cli, buf_str(&out));
-	buf_finish(&out);
+	if (workflow) {
+		object_text(&out, "workflow", workflow->name);
+		object_number(&out, "nodes", workflow->node_count);
+	}
+	object_send(cli, &out);
 }
 
 static void lint_file(void *arg, const char *path)
@@ -33,7 +36,7 @@ static void lint_file(void *arg, const char *path)
 	struct workflow *workflow = cli_load_file(l->cli, path);
 	l->files++;
 	l->bad += workflow == NULL;
-	if (workflow && l->cli->is_json)
+	if (l->cli->is_json)
 		print_workflow_json(l->cli, workflow, path);
 	else if (workflow && !l->cli->is_quiet)
 		talk_outf(l->cli, "ok  %.*s  %u node%s  %s\n", STR_ARG(workflow->name),
@@ -72,8 +75,9 @@ static void print_type_json(struct cli *cli, str keyword, const char *path,
 	const struct plug_type *type, const char *problem)
 {
 	struct buf out = {0};
-	buf_printf(&out, "{\"usable\":%s", type ? "true" : "false");
+	object_begin(&out, "type");
 	object_text(&out, "type", keyword);
+	object_bool(&out, "usable", type != NULL);
 	object_text(&out, "file", str_of(path));
 	if (type) {
 		object_text(&out, "summary", str_of(type->type->summary));
@@ -82,9 +86,7 @@ static void print_type_json(struct cli *cli, str keyword, const char *path,
 	} else {
 		object_text(&out, "problem", str_of(problem));
 	}
-	buf_add_z(&out, "}\n");
-	talk_out(cli, buf_str(&out));
-	buf_finish(&out);
+	object_send(cli, &out);
 }
 
 static void list_type(void *arg, str keyword, const char *path, const char *refused)

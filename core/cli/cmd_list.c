@@ -83,18 +83,19 @@ static void print_json(const struct listing *l)
 	struct buf out = {0};
 	for (size_t i = 0; i < l->list.len; i++) {
 		const struct listed *w = &l->list.ptr[i];
-		buf_printf(&out, "{\"nodes\":%u", w->nodes);
+		object_begin(&out, "workflow");
 		object_text(&out, "workflow", w->name);
+		object_number(&out, "nodes", w->nodes);
 		object_text(&out, "file", str_of(w->path));
 		object_text(&out, "description", w->description);
 		if (w->problem.len)
 			object_text(&out, "problem", w->problem);
 		if (w->has_run) {
-			buf_printf(&out, ",\"run\":%lld,\"started_ms\":%lld", (long long)w->last.id,
-				(long long)w->last.started_ms);
+			object_number(&out, "run", w->last.id);
+			object_number(&out, "started_ms", w->last.started_ms);
 			object_text(&out, "state", str_of(state_of(&w->last)));
 		}
-		buf_add_z(&out, "}\n");
+		object_end(&out);
 	}
 	talk_out(l->cli, buf_str(&out));
 	buf_finish(&out);

@@ -1,6 +1,7 @@
 /* cmd_plugin: `pawl plugin`: everything about plugin files apart from using them.  The subcommands are files of their own;
  * here are what tells them apart, and `new`, which writes the template. */
 #include "cli/help.h"
+#include "cli/objects.h"
 #include "cli/plugin_cmd.h"
 #include "cli/plugin_template.h"
 #include "sys/fs.h"
@@ -68,6 +69,15 @@ static bool make_project(const char *path, str keyword, struct err *err)
 	return ok;
 }
 
+static void print_new(struct cli *cli, const char *keyword, const char *path)
+{
+	struct buf out = {0};
+	object_begin(&out, "plugin_project");
+	object_text(&out, "keyword", str_of(keyword));
+	object_text(&out, "directory", str_of(path));
+	object_send(cli, &out);
+}
+
 int plugin_new(struct cli *cli, int argc, char **argv)
 {
 	struct arg_list words = {0};
@@ -94,7 +104,9 @@ int plugin_new(struct cli *cli, int argc, char **argv)
 		code = talk_fail(cli, &err);
 	} else {
 		code = EXIT_DONE;
-		if (!cli->is_quiet)
+		if (cli->is_json)
+			print_new(cli, keyword, path);
+		else if (!cli->is_quiet)
 			talk_outf(cli,
 				"%s/ has a node type `%s`.  Next:\n  cd %s\n  make\n  pawl run --plugin-path . ./hello.yaml\n",
 				path, keyword, path);

@@ -1,6 +1,7 @@
 /* cmd_policy: `pawl policy test FILE`: runs the tests of a policy file, then asks its rules about stored results, and prints
  * what each would decide and why.  It changes nothing. */
 #include "cli/cli.h"
+#include "cli/objects.h"
 #include "data/json.h"
 #include "data/yaml.h"
 #include "engine/policy_stored.h"
@@ -39,14 +40,12 @@ static void on_log(void *arg, str file, uint32_t line, str text)
 static void print_test_json(struct cli *cli, const struct policy_test *test)
 {
 	struct buf out = {0};
-	buf_add_z(&out, "{\"test\":");
-	json_write_string(&out, test->name);
-	buf_printf(&out, ",\"line\":%u,\"passed\":%s,\"message\":", test->line,
-		test->passed ? "true" : "false");
-	json_write_string(&out, test->message);
-	buf_add_z(&out, "}\n");
-	talk_out(cli, buf_str(&out));
-	buf_finish(&out);
+	object_begin(&out, "policy_test");
+	object_text(&out, "test", test->name);
+	object_number(&out, "line", test->line);
+	object_bool(&out, "passed", test->passed);
+	object_text(&out, "message", test->message);
+	object_send(cli, &out);
 }
 
 static bool run_tests(struct cli *cli, struct policy *policy)
@@ -163,20 +162,16 @@ static void print_answer_json(
 	struct cli *cli, const struct result_row *row, const struct answer *answer)
 {
 	struct buf out = {0};
-	buf_printf(&out, "{\"result\":%lld,\"run\":%lld,\"workflow\":", (long long)row->id,
-		(long long)row->run);
-	json_write_string(&out, row->workflow);
-	buf_add_z(&out, ",\"node\":");
-	json_write_string(&out, row->node);
-	buf_printf(&out, ",\"decision\":\"%s\",\"sentence\":", answer->reuses ? "reuse" : "run");
-	json_write_string(&out, answer->sentence);
-	if (answer->has_key) {
-		buf_add_z(&out, ",\"key\":");
-		json_write_string(&out, answer->key);
-	}
-	buf_add_z(&out, "}\n");
-	talk_out(cli, buf_str(&out));
-	buf_finish(&out);
+	object_begin(&out, "policy_answer");
+	object_number(&out, "result", row->id);
+	object_number(&out, "run", row->run);
+	object_text(&out, "workflow", row->workflow);
+	object_text(&out, "node", row->node);
+	object_text(&out, "decision", answer->reuses ? STR("reuse") : STR("run"));
+	object_text(&out, "sentence", answer->sentence);
+	if (answer->has_key)
+		object_text(&out, "key", answer->key);
+	object_send(cli, &out);
 }
 
 static void add_answer(

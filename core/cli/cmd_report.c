@@ -1,4 +1,5 @@
 /* cmd_report: `pawl report`, a run as one HTML page, and `pawl trace`, a run as Chrome trace events. */
+#include "cli/objects.h"
 #include "cli/report.h"
 #include "cli/rows.h"
 #include "sys/tty.h"
@@ -25,15 +26,20 @@ static int write_file(struct cli *cli, const char *path, str bytes)
 	return talk_fail(cli, &err);
 }
 
-static int give_out(struct cli *cli, const char *path, const struct buf *text)
+static int give_out(
+	struct cli *cli, const char *path, const char *media_type, const struct buf *text)
 {
+	if (!strcmp(path, "-") && cli->is_json) {
+		object_document(cli, media_type, buf_str(text));
+		return EXIT_DONE;
+	}
 	if (!strcmp(path, "-")) {
 		talk_out(cli, buf_str(text));
 		return EXIT_DONE;
 	}
 	int code = write_file(cli, path, buf_str(text));
-	if (!code && !cli->is_quiet)
-		talk_outf(cli, "wrote %s\n", path);
+	if (!code && (!cli->is_quiet || cli->is_json))
+		object_written(cli, path, text->len);
 	return code;
 }
 
@@ -62,7 +68,9 @@ static int with_run(struct cli *cli, const struct command *command, int argc, ch
 	if (cli_parse_run(cli, store, words.list.len ? words.list.ptr[0] : "last", &run, &node) &&
 		report_load(&report, cli, store, run)) {
 		const char *name = make(&report, &text);
-		code = give_out(cli, file ? file : name, &text);
+		bool is_page = command == &command_report;
+		code = give_out(
+			cli, file ? file : name, is_page ? "text/html" : "application/json", &text);
 	}
 out:
 	buf_finish(&text);

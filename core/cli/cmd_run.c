@@ -1,5 +1,6 @@
 /* cmd_run: `pawl run`, `pawl resume` and `pawl plan`: one engine, three ways to begin. */
 #include "cli/cli.h"
+#include "cli/objects.h"
 #include "cli/progress.h"
 #include "data/json.h"
 #include "data/yaml.h"
@@ -383,7 +384,7 @@ static bool find_resumed(struct job *job, const char *which, struct run_row *row
 			? "every run has completed: there is nothing to resume; `pawl run NAME` starts a fresh one"
 			: "nothing has run yet: there is nothing to resume; `pawl run NAME` starts a run";
 	if (job->cli->is_json)
-		talk_note(job->cli, "%s", sentence);
+		object_note(job->cli, "%s", sentence);
 	else
 		talk_outf(job->cli, "%s\n", sentence);
 	job->code = EXIT_DONE;

@@ -1,5 +1,6 @@
 /* cmd_schema: the JSON Schema of workflow files, with the node types that are installed here, for editors. */
 #include "cli/cli.h"
+#include "cli/objects.h"
 #include "cli/rows.h"
 #include "data/json.h"
 #include "data/schema.h"
@@ -10,6 +11,15 @@
 #include <fcntl.h>
 
 extern const struct command command_schema;
+
+static void print_checked(struct cli *cli, const char *path, bool ok)
+{
+	struct buf out = {0};
+	object_begin(&out, "lint");
+	object_bool(&out, "ok", ok);
+	object_text(&out, "file", str_of(path));
+	object_send(cli, &out);
+}
 
 static bool check_file(struct cli *cli, const struct schema *schema, const char *path)
 {
@@ -26,7 +36,9 @@ static bool check_file(struct cli *cli, const struct schema *schema, const char 
 		diags_sort(&diags);
 		talk_diags(cli, &diags);
 	}
-	if (ok && !cli->is_quiet)
+	if (cli->is_json)
+		print_checked(cli, path, ok);
+	else if (ok && !cli->is_quiet)
 		talk_outf(cli, "ok  %s\n", path);
 	diags_finish(&diags);
 	buf_finish(&text);
@@ -62,6 +74,8 @@ static int schema(struct cli *cli, bool wants_check, const struct arg_list *file
 		code = EXIT_BUG;
 	} else if (wants_check) {
 		code = check(cli, value, files);
+	} else if (cli->is_json) {
+		object_document(cli, "application/schema+json", buf_str(&text));
 	} else {
 		json_write_pretty(&pretty, value);
 		buf_add_char(&pretty, '\n');

@@ -66,6 +66,31 @@ static bool holds(const struct judged *j, enum verdict_kind kind)
 	return false;
 }
 
+struct quarantining {
+	const char *reason;
+	bool dry_run;
+	bool changed; /* by this command */
+	size_t results;
+};
+
+static void print_quarantine(struct cli *cli, const struct judged *j, const struct quarantining *q)
+{
+	struct buf out = {0};
+	object_begin(&out, "quarantined");
+	object_number(&out, "run", j->run.id);
+	object_text(&out, "workflow", j->run.workflow);
+	object_text(&out, "node", j->node.node);
+	object_digest(&out, "output", &j->output);
+	object_text(&out, "reason", str_of(q->reason));
+	object_bool(&out, "dry_run", q->dry_run);
+	object_bool(&out, "changed", q->changed);
+	object_number(&out, "results", (int64_t)q->results);
+	object_text(&out, "release",
+		str_of(arena_printf(
+			&cli->arena, "pawl release %s", rows_short(cli, &j->output, 12))));
+	object_send(cli, &out);
+}
+
 static int quarantine(
 	struct cli *cli, struct store *store, const char *text, const char *reason, bool dry_run)
 {
@@ -75,8 +100,12 @@ static int quarantine(
 		return EXIT_USAGE;
 	const char *hex = rows_short(cli, &j.output, 12);
 	if (holds(&j, VERDICT_QUARANTINED)) {
-		talk_outf(cli, "output %s of %.*s is quarantined already\n", hex,
-			STR_ARG(j.node.node));
+		if (cli->is_json)
+			print_quarantine(cli, &j,
+				&(struct quarantining){.reason = reason, .dry_run = dry_run});
+		else
+			talk_outf(cli, "output %s of %.*s is quarantined already\n", hex,
+				STR_ARG(j.node.node));
 		return EXIT_DONE;
 	}
 	size_t results = count_results(cli, store, &j);
@@ -92,6 +121,11 @@ static int quarantine(
 		.at_ms = clock_wall_ms()};
 	if (!dry_run && (!verdicts_add(store, &row, NULL, &err) || !store_flush(store, &err)))
 		return talk_fail(cli, &err);
+	if (cli->is_json) {
+		print_quarantine(
+			cli, &j, &(struct quarantining){reason, dry_run, !dry_run, results});
+		return EXIT_DONE;
+	}
 	talk_outf(cli, "%s output %s of %.*s (%zu stored result%s)\n",
 		dry_run ? "would quarantine" : "quarantined", hex, STR_ARG(j.node.node), results,
 		results == 1 ? "" : "s");
@@ -193,6 +227,19 @@ static bool find_by_digest(
 	return false;
 }
 
+static void print_released(struct cli *cli, const struct verdict_row *v, bool dry_run)
+{
+	struct buf out = {0};
+	object_begin(&out, "released");
+	object_number(&out, "verdict", v->id);
+	object_text(&out, "kind", str_of(verdict_kind_name(v->kind)));
+	object_text(&out, "workflow", v->workflow);
+	object_text(&out, "node", v->node);
+	object_digest(&out, "output", &v->output);
+	object_bool(&out, "dry_run", dry_run);
+	object_send(cli, &out);
+}
+
 static int release(struct cli *cli, struct store *store, const char *what, bool dry_run)
 {
 	struct verdict_list list = {0};
@@ -218,11 +265,17 @@ static int release(struct cli *cli, struct store *store, const char *what, bool 
 		count++;
 		if (!dry_run && !verdicts_release(store, v->id, clock_wall_ms(), &err))
 			return talk_fail(cli, &err);
-		talk_outf(cli, "%s: %s output %s of %.*s (%.*s)\n",
-			dry_run ? "would release" : "released", verdict_kind_name(v->kind),
-			rows_short(cli, &v->output, 12), STR_ARG(v->node), STR_ARG(v->workflow));
+		if (cli->is_json)
+			print_released(cli, v, dry_run);
+		else
+			talk_outf(cli, "%s: %s output %s of %.*s (%.*s)\n",
+				dry_run ? "would release" : "released", verdict_kind_name(v->kind),
+				rows_short(cli, &v->output, 12), STR_ARG(v->node),
+				STR_ARG(v->workflow));
 	}
-	if (!count)
+	if (!count && cli->is_json)
+		object_note(cli, "nothing holds on it: it is neither quarantined nor suspect");
+	else if (!count)
 		talk_outf(cli, "nothing holds on it: it is neither quarantined nor suspect\n");
 	if (!dry_run && !store_flush(store, &err))
 		return talk_fail(cli, &err);
@@ -258,17 +311,20 @@ static void print_json(struct cli *cli, const struct verdict_list *list)
 	struct buf out = {0};
 	for (size_t i = 0; i < list->len; i++) {
 		const struct verdict_row *v = &list->ptr[i];
-		buf_printf(&out, "{\"verdict\":%lld", (long long)v->id);
+		object_begin(&out, "verdict");
+		object_number(&out, "verdict", v->id);
 		object_text(&out, "kind", str_of(verdict_kind_name(v->kind)));
 		object_text(&out, "workflow", v->workflow);
 		object_text(&out, "node", v->node);
 		object_digest(&out, "output", &v->output);
 		object_text(&out, "by", v->by);
 		object_text(&out, "reason", v->reason);
-		buf_printf(&out,
-			",\"run\":%lld,\"result\":%lld,\"automatic\":%s,\"at_ms\":%lld,\"released_ms\":%lld}\n",
-			(long long)v->run, (long long)v->result, v->automatic ? "true" : "false",
-			(long long)v->at_ms, (long long)v->released_ms);
+		object_number(&out, "run", v->run);
+		object_number(&out, "result", v->result);
+		object_bool(&out, "automatic", v->automatic);
+		object_number(&out, "at_ms", v->at_ms);
+		object_number(&out, "released_ms", v->released_ms);
+		object_end(&out);
 	}
 	talk_out(cli, buf_str(&out));
 	buf_finish(&out);

@@ -26,6 +26,7 @@ struct verifying {
 	struct run_row run;
 	const struct node *node;
 	struct engine_verify verify;
+	struct object_output printed[2]; /* with --json */
 	int signal;
 };
 
@@ -75,7 +76,9 @@ static void on_node(void *arg, const struct node_event *e)
 	struct verifying *v = arg;
 	if (e->kind == EVENT_NOTE && e->node == v->node)
 		talk_note(v->cli, "%.*s", STR_ARG(e->sentence));
-	if (e->kind == EVENT_OUTPUT && e->node == v->node) {
+	if (e->kind == EVENT_OUTPUT && e->node == v->node && v->cli->is_json) {
+		object_output(&v->printed[e->stream == WORLD_STDERR], e->bytes);
+	} else if (e->kind == EVENT_OUTPUT && e->node == v->node) {
 		struct buf shown = {0};
 		buf_add_visible(&shown, e->bytes);
 		talk_out(v->cli, buf_str(&shown));
@@ -98,6 +101,12 @@ static bool run_again(struct verifying *v, int *code)
 		.environment = (const char *const *)environ,
 		.verify = &v->verify};
 	struct engine_events events = {.arg = v, .node = on_node};
+	for (int i = 0; i < 2; i++)
+		v->printed[i] = (struct object_output){.cli = cli,
+			.run = v->run.id,
+			.node = v->node->id,
+			.path = STR(""),
+			.stream = i ? "stderr" : "stdout"};
 	const struct arg_list none = {0};
 	*code = EXIT_USAGE;
 	if (!inputs_read(cli, v->workflow, &none, NULL, v->run.inputs.ptr, &options.inputs))
@@ -111,6 +120,8 @@ static bool run_again(struct verifying *v, int *code)
 		v->signal = summary.signal;
 	if (loop)
 		loop_destroy(loop, GRACE_MS);
+	object_output_end(&v->printed[0]);
+	object_output_end(&v->printed[1]);
 	return ok;
 }
 
@@ -165,17 +176,17 @@ static struct left_behind left_of(const struct verify_side *side)
 static void print_json(struct verifying *v, const char *verdict)
 {
 	struct buf out = {0};
-	buf_printf(&out, "{\"verdict\":\"%s\",\"run\":%lld,\"ms\":%llu", verdict,
-		(long long)v->verify.then.run, (unsigned long long)v->verify.ms);
+	object_begin(&out, "verification");
+	object_text(&out, "verdict", str_of(verdict));
+	object_number(&out, "run", v->verify.then.run);
 	object_text(&out, "node", v->node->id);
+	object_number(&out, "ms", (int64_t)v->verify.ms);
 	object_text(&out, "problem", v->verify.problem);
 	if (v->verify.has_run) {
 		object_digest(&out, "then", &v->verify.then.output);
 		object_digest(&out, "now", &v->verify.now.output);
 	}
-	buf_add_z(&out, "}\n");
-	talk_out(v->cli, buf_str(&out));
-	buf_finish(&out);
+	object_send(v->cli, &out);
 }
 
 static int say_different(
@@ -211,10 +222,10 @@ static int say(struct verifying *v)
 	bool is_same = r->has_run && is_same_files &&
 	               (digest_eq(&then.output, &now.output) || differs_by_path(v));
 	struct buf took = {0};
-	if (cli->is_json) {
+	if (cli->is_json)
 		print_json(v, !r->has_run ? "failed" : is_same ? "same" : "different");
+	if (cli->is_json && r->has_run)
 		return is_same ? EXIT_DONE : EXIT_NODE_FAILED;
-	}
 	if (!r->has_run) {
 		struct err err = {0};
 		err_set(&err, "E-VERIFY-FAILED", "`%.*s` failed when it ran again: %.*s",

@@ -1,5 +1,6 @@
 /* cmd_why: why a node ran, or was reused, in a run: from what was recorded then, never from today's files. */
 #include "cli/cli.h"
+#include "cli/objects.h"
 #include "cli/rows.h"
 #include "data/json.h"
 #include "data/trace.h"
@@ -92,23 +93,68 @@ static void add_result(struct why *w)
 	add_trace(w);
 }
 
+static void add_trace_json(struct why *w)
+{
+	struct trace trace = {0};
+	buf_add_z(&w->out, ",\"facts\":[");
+	if (trace_parse(w->result.trace, &trace)) {
+		for (size_t i = 0; i < trace.facts.len; i++) {
+			const struct fact *f = &trace.facts.ptr[i];
+			buf_printf(&w->out, "%s{\"kind\":\"%s\"", i ? "," : "",
+				fact_kind_name(f->kind));
+			object_text(&w->out, "path", f->path);
+			if (f->kind != FACT_ABSENT)
+				object_digest(&w->out, "digest", &f->digest);
+			if (f->kind == FACT_TOOL)
+				object_text(&w->out, "real", f->real);
+			buf_add_char(&w->out, '}');
+		}
+	}
+	buf_add_char(&w->out, ']');
+	trace_finish(&trace);
+}
+
+static void add_verdicts_json(struct why *w)
+{
+	struct verdict_list list = {0};
+	verdicts_on(w->store, &w->cli->arena, w->run.workflow, w->node.node, &w->result.output,
+		w->result.has_manifest ? &w->result.manifest : NULL, &list, NULL);
+	buf_add_z(&w->out, ",\"verdicts\":[");
+	for (size_t i = 0; i < list.len; i++) {
+		const struct verdict_row *v = &list.ptr[i];
+		buf_printf(&w->out, "%s{\"kind\":\"%s\"", i ? "," : "", verdict_kind_name(v->kind));
+		object_text(&w->out, "by", v->by);
+		object_text(&w->out, "reason", v->reason);
+		object_number(&w->out, "at_ms", v->at_ms);
+		buf_add_char(&w->out, '}');
+	}
+	buf_add_char(&w->out, ']');
+}
+
 static void add_json(struct why *w)
 {
-	buf_printf(&w->out, "{\"run\":%lld,\"node\":", (long long)w->run.id);
-	json_write_string(&w->out, w->node.node);
-	buf_printf(&w->out, ",\"state\":\"%s\",\"reason\":", node_state_name(w->node.state));
-	json_write_string(&w->out, w->node.reason);
-	buf_add_z(&w->out, ",\"sentence\":");
-	json_write_string(&w->out, w->node.sentence);
+	object_begin(&w->out, "why");
+	object_number(&w->out, "run", w->run.id);
+	object_text(&w->out, "workflow", w->run.workflow);
+	object_text(&w->out, "node", w->node.node);
+	object_text(&w->out, "state", str_of(node_state_name(w->node.state)));
+	object_text(&w->out, "reason", w->node.reason);
+	object_text(&w->out, "sentence", w->node.sentence);
+	if (w->node.error.len)
+		object_text(&w->out, "error", w->node.error);
 	if (w->has_result) {
 		struct key_parts parts = {0};
 		results_history(w->store, &w->result, NULL);
-		buf_printf(&w->out,
-			",\"origin\":%lld,\"provable\":%s,\"times_reused\":%lld,\"passed_consumers\":%lld,"
-			"\"failed_consumers\":%lld,\"key\":[",
-			(long long)w->result.run, w->result.provable ? "true" : "false",
-			(long long)w->result.times_reused, (long long)w->result.passed_consumers,
-			(long long)w->result.failed_consumers);
+		object_number(&w->out, "origin", w->result.run);
+		object_bool(&w->out, "provable", w->result.provable);
+		if (!w->result.provable)
+			object_text(&w->out, "unproven", w->result.unproven);
+		object_number(&w->out, "times_reused", w->result.times_reused);
+		object_number(&w->out, "passed_consumers", w->result.passed_consumers);
+		object_number(&w->out, "failed_consumers", w->result.failed_consumers);
+		add_verdicts_json(w);
+		add_trace_json(w);
+		buf_add_z(&w->out, ",\"key\":[");
 		key_parse(&w->cli->arena, w->result.transcript, &parts);
 		bool is_first = true;
 		for (size_t i = 0; i < parts.len; i++) {
@@ -123,7 +169,7 @@ static void add_json(struct why *w)
 		}
 		buf_add_char(&w->out, ']');
 	}
-	buf_add_z(&w->out, "}\n");
+	object_end(&w->out);
 }
 
 static bool load(struct why *w, str node, int64_t run)

@@ -39,11 +39,27 @@ bool codes_next(str *rest, struct code *out)
 	return false;
 }
 
+static void send_code(struct cli *cli, const struct code *code)
+{
+	struct buf out = {0};
+	object_begin(&out, "code");
+	object_text(&out, "code", code->name);
+	object_text(&out, "meaning", code->meaning);
+	object_text(&out, "example", code->example);
+	object_text(&out, "fix", code->fix);
+	object_send(cli, &out);
+}
+
 bool codes_explain(struct cli *cli, str name, str *near)
 {
 	struct code code;
 	VEC(str) names = {0};
 	for (str rest = codes_text(); codes_next(&rest, &code);) {
+		if (str_eq(code.name, name) && cli->is_json) {
+			send_code(cli, &code);
+			vec_finish(&names);
+			return true;
+		}
 		if (str_eq(code.name, name)) {
 			const char *bold = talk_color(cli, false, COLOR_BOLD);
 			const char *off = talk_color(cli, false, COLOR_NONE);
@@ -65,21 +81,14 @@ void codes_list(struct cli *cli)
 {
 	struct table table;
 	struct code code;
-	struct buf out = {0};
 	table_init(&table, 2);
 	for (str rest = codes_text(); codes_next(&rest, &code);) {
 		if (cli->is_json) {
-			buf_printf(&out, "{\"code\":\"%.*s\"", STR_ARG(code.name));
-			object_text(&out, "meaning", code.meaning);
-			object_text(&out, "example", code.example);
-			object_text(&out, "fix", code.fix);
-			buf_add_z(&out, "}\n");
+			send_code(cli, &code);
 			continue;
 		}
 		table_cell(&table, "%.*s", STR_ARG(code.name));
 		table_cell(&table, "%.*s", STR_ARG(code.meaning));
 	}
-	talk_out(cli, buf_str(&out));
-	buf_finish(&out);
 	table_print(cli, &table);
 }

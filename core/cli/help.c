@@ -3,9 +3,27 @@
 
 #include "cli/cli.h"
 #include "cli/codes.h"
+#include "cli/objects.h"
+#include "cli/rows.h"
+
+static void send_command(struct cli *cli, const struct command *command, bool with_help)
+{
+	struct buf out = {0};
+	object_begin(&out, "command");
+	object_text(&out, "command", str_of(command->name));
+	object_text(&out, "group", str_of(command->group));
+	object_text(&out, "summary", str_of(command->summary));
+	if (with_help)
+		object_text(&out, "help", str_of(command->help));
+	object_send(cli, &out);
+}
 
 void help_print(struct cli *cli, const struct command *command)
 {
+	if (cli->is_json) {
+		send_command(cli, command, true);
+		return;
+	}
 	talk_outf(cli, "pawl %s: %s\n\n%s", command->name, command->summary, command->help);
 }
 
@@ -14,6 +32,11 @@ int help_overview(struct cli *cli)
 	const char *bold = talk_color(cli, false, COLOR_BOLD);
 	const char *off = talk_color(cli, false, COLOR_NONE);
 	struct buf out = {0};
+	if (cli->is_json) {
+		for (size_t i = 0; commands[i]; i++)
+			send_command(cli, commands[i], false);
+		return EXIT_DONE;
+	}
 	buf_printf(&out, "pawl " PAWL_VERSION
 			 ": runs workflows, and never reuses what it cannot prove current\n");
 	const char *group = "";
@@ -68,25 +91,36 @@ static int no_help(struct cli *cli, str name)
 	return talk_fail(cli, &err);
 }
 
-static int run_help(struct cli *cli, int argc, char **argv)
+static int help_on(struct cli *cli, const char *what)
 {
-	if (argc < 2)
-		return help_overview(cli);
-	if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")) {
-		help_print(cli, &command_help);
-		return EXIT_DONE;
-	}
 	for (size_t i = 0; commands[i]; i++) {
-		if (!strcmp(argv[1], commands[i]->name)) {
+		if (!strcmp(what, commands[i]->name)) {
 			help_print(cli, commands[i]);
 			return EXIT_DONE;
 		}
 	}
-	if (!strcmp(argv[1], "codes")) {
+	if (!strcmp(what, "codes")) {
 		codes_list(cli);
 		return EXIT_DONE;
 	}
-	return no_help(cli, str_of(argv[1]));
+	return no_help(cli, str_of(what));
+}
+
+static int run_help(struct cli *cli, int argc, char **argv)
+{
+	struct arg_list words = {0};
+	int code = EXIT_USAGE;
+	if (args_parse(cli, &command_help, NULL, 0, argc, argv, &words, NULL, &code)) {
+		if (words.list.len > 1 && strcmp(words.list.ptr[0], "plugin") != 0 &&
+			strcmp(words.list.ptr[0], "policy") != 0)
+			code = rows_usage(cli, "pawl help [COMMAND|CODE|codes]",
+				"help on one thing at a time, not %zu", words.list.len);
+		else
+			code = words.list.len ? help_on(cli, words.list.ptr[0])
+			                      : help_overview(cli);
+	}
+	args_finish(&words);
+	return code;
 }
 
 const struct command command_help = {"help", "More",

@@ -116,12 +116,11 @@ static void show(struct cli *cli, const char *path, size_t count, str then, str 
 {
 	struct buf out = {0};
 	if (cli->is_json) {
-		buf_printf(
-			&out, "{\"mended\":%zu,\"dry_run\":%s", count, dry_run ? "true" : "false");
+		object_begin(&out, "mended");
 		object_text(&out, "file", str_of(path));
-		buf_add_z(&out, "}\n");
-		talk_out(cli, buf_str(&out));
-		buf_finish(&out);
+		object_number(&out, "references", (int64_t)count);
+		object_bool(&out, "dry_run", dry_run);
+		object_send(cli, &out);
 		return;
 	}
 	buf_printf(&out, "%s %zu reference%s in %s\n", dry_run ? "would mend" : "mended", count,

@@ -1,6 +1,7 @@
 /* main: the table of commands, and what is the same for all of them.  Each command is a file of its own. */
 #include "cli/cli.h"
 #include "cli/help.h"
+#include "cli/objects.h"
 #include "cli/plugin_cmd.h"
 #include "sys/limits.h"
 #include "sys/tty.h"
@@ -73,13 +74,50 @@ static int unknown_command(struct cli *cli, const char *name)
 	return talk_fail(cli, &err);
 }
 
-static int dispatch(struct cli *cli, int argc, char **argv)
+static int version(struct cli *cli)
 {
-	if (argc < 2 || !strcmp(argv[1], "-h") || !strcmp(argv[1], "--help"))
-		return help_overview(cli);
-	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+	struct buf out = {0};
+	if (!cli->is_json) {
 		talk_out(cli, STR("pawl " PAWL_VERSION "\n"));
 		return EXIT_DONE;
+	}
+	object_begin(&out, "version");
+	object_text(&out, "version", STR(PAWL_VERSION));
+	object_send(cli, &out);
+	return EXIT_DONE;
+}
+
+/* `pawl --json run x` as `pawl run x --json`. */
+static void put_command_first(int argc, char **argv)
+{
+	static const char *const flags[] = {
+		"--json", "-q", "--quiet", "-v", "--verbose", "--no-color"};
+	int at = 1;
+	for (bool is_flag = true; at < argc && is_flag; at += is_flag) {
+		is_flag = false;
+		for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+			is_flag = is_flag || !strcmp(argv[at], flags[i]);
+	}
+	if (at == argc)
+		return;
+	char *command = argv[at];
+	memmove(argv + 2, argv + 1, (size_t)(at - 1) * sizeof(*argv));
+	argv[1] = command;
+}
+
+static bool is_flag_alone(int argc, char **argv)
+{
+	return argc == 2 && !strcmp(argv[1], "--json");
+}
+
+static int dispatch(struct cli *cli, int argc, char **argv)
+{
+	put_command_first(argc, argv);
+	if (argc < 2 || is_flag_alone(argc, argv) || !strcmp(argv[1], "-h") ||
+		!strcmp(argv[1], "--help"))
+		return help_overview(cli);
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		return version(cli);
 	}
 	for (size_t i = 0; commands[i]; i++) {
 		if (!strcmp(argv[1], commands[i]->name))

@@ -60,6 +60,19 @@ void object_document(struct cli *cli, const char *media_type, str text)
 	object_send(cli, &out);
 }
 
+void object_written(struct cli *cli, const char *path, uint64_t bytes)
+{
+	struct buf out = {0};
+	if (!cli->is_json) {
+		talk_outf(cli, "wrote %s\n", path);
+		return;
+	}
+	object_begin(&out, "written");
+	object_text(&out, "file", str_of(path));
+	object_number(&out, "bytes", (int64_t)bytes);
+	object_send(cli, &out);
+}
+
 void object_note(struct cli *cli, const char *format, ...)
 {
 	struct buf out = {0};

@@ -23,6 +23,9 @@ void object_send(struct cli *cli, struct buf *out);
 /* What a command prints that is a document of another format: as text, or as what it is where it is JSON. */
 void object_document(struct cli *cli, const char *media_type, str text);
 
+/* A file that was written: for people "wrote PATH". */
+void object_written(struct cli *cli, const char *path, uint64_t bytes);
+
 /* A sentence of a command that has nothing else to print. */
 void object_note(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -1,6 +1,7 @@
 /* plugin_check: `pawl plugin check`: runs the cases, each in a process of its own with a time limit, and reports in TAP.  A
  * crash, a hang and an exit() of the plugin are results like any other.  See plugin_check.h. */
 #include "cli/plugin_check.h"
+#include "cli/objects.h"
 
 #include "cli/plugin_cmd.h"
 #include "sys/fs.h"
@@ -226,20 +227,46 @@ static void run_apart(const struct check *check, const struct check_case *what, 
 	buf_finish(&text);
 }
 
+/* `of`: the sample, or NULL. */
+static void print_case(const struct tap *tap, const struct check_case *what, const char *of,
+	const struct verdict *verdict)
+{
+	struct cli *cli = tap->check->cli;
+	talk_outf(cli, "%sok %u - %s", verdict->is_good ? "" : "not ", tap->number, what->name);
+	if (of)
+		talk_outf(cli, " (%s)", of);
+	talk_out(cli, STR("\n"));
+	str rest = buf_str(&verdict->notes);
+	for (str line; str_line(&rest, &line);)
+		if (!verdict->is_good || !cli->is_quiet)
+			talk_outf(cli, "# %.*s\n", STR_ARG(line));
+}
+
+static void print_case_json(const struct tap *tap, const struct check_case *what, const char *of,
+	const struct verdict *verdict)
+{
+	struct buf out = {0};
+	object_begin(&out, "plugin_case");
+	object_number(&out, "number", tap->number);
+	object_text(&out, "case", str_of(what->name));
+	if (of)
+		object_text(&out, "sample", str_of(of));
+	object_bool(&out, "passed", verdict->is_good);
+	object_text(&out, "notes", buf_str(&verdict->notes));
+	object_send(tap->check->cli, &out);
+}
+
 static bool report(struct tap *tap, const struct check_case *what, size_t sample)
 {
 	struct verdict verdict = {0};
 	const struct check *check = tap->check;
 	run_apart(check, what, sample, &verdict);
-	talk_outf(check->cli, "%sok %u - %s", verdict.is_good ? "" : "not ", ++tap->number,
-		what->name);
-	if (tap->samples > 1 && !what->is_once)
-		talk_outf(check->cli, " (%s)", tap->names[sample]);
-	talk_out(check->cli, STR("\n"));
-	str rest = buf_str(&verdict.notes);
-	for (str line; str_line(&rest, &line);)
-		if (!verdict.is_good || !check->cli->is_quiet)
-			talk_outf(check->cli, "# %.*s\n", STR_ARG(line));
+	tap->number++;
+	const char *of = tap->samples > 1 && !what->is_once ? tap->names[sample] : NULL;
+	if (check->cli->is_json)
+		print_case_json(tap, what, of, &verdict);
+	else
+		print_case(tap, what, of, &verdict);
 	tap->failed += !verdict.is_good;
 	for (size_t i = 0; i < verdict.samples.len; i++) {
 		if (tap->samples < sizeof(tap->names) / sizeof(tap->names[0]))
@@ -255,7 +282,9 @@ static bool report(struct tap *tap, const struct check_case *what, size_t sample
 static int check_all(const struct check *check)
 {
 	struct tap tap = {.check = check};
-	talk_out(check->cli, STR("TAP version 13\n"));
+	bool is_json = check->cli->is_json;
+	if (!is_json)
+		talk_out(check->cli, STR("TAP version 13\n"));
 	/* What a case leaves behind becomes a child of this process. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	for (const struct check_case *what = check_cases; what->name; what++) {
@@ -266,8 +295,9 @@ static int check_all(const struct check *check)
 		if (what == check_cases && !ok && !tap.samples)
 			break;
 	}
-	talk_outf(check->cli, "1..%u\n", tap.number);
-	if (tap.failed)
+	if (!is_json)
+		talk_outf(check->cli, "1..%u\n", tap.number);
+	if (tap.failed && !is_json)
 		talk_outf(
 			check->cli, "# %u of %u failed: %s\n", tap.failed, tap.number, check->path);
 	for (unsigned i = 0; i < tap.samples; i++)

@@ -1,5 +1,6 @@
 /* plugin_trust: which plugins of projects may run, by the digest of the file: `trust`, `untrust`, and `list`.  The list is
  * ~/.config/pawl/trusted-plugins, in the format of sha256sum; plug/loader.c goes by it. */
+#include "cli/objects.h"
 #include "cli/plugin_cmd.h"
 #include "data/json.h"
 #include "sys/fs.h"
@@ -132,6 +133,19 @@ static void look_at(void *arg, str keyword, const char *path, const char *refuse
 		still->why = arena_printf(&still->cli->arena, "%s", refused);
 }
 
+/* NULL: it was known by its path only. */
+static void print_trust(
+	struct cli *cli, const char *path, const struct digest *digest, bool is_trusted)
+{
+	struct buf out = {0};
+	object_begin(&out, "trust");
+	object_text(&out, "path", str_of(path));
+	if (digest)
+		object_digest(&out, "sha256", digest);
+	object_bool(&out, "trusted", is_trusted);
+	object_send(cli, &out);
+}
+
 static bool trust_one(struct trust *trust, const char *given, struct err *err)
 {
 	struct cli *cli = trust->cli;
@@ -148,6 +162,8 @@ static bool trust_one(struct trust *trust, const char *given, struct err *err)
 	}
 	if (has_digest(trust, &digest)) {
 		talk_note(cli, "%s is trusted already", path);
+		if (cli->is_json)
+			print_trust(cli, path, &digest, true);
 		return true;
 	}
 	drop(trust, NULL, path);
@@ -155,7 +171,9 @@ static bool trust_one(struct trust *trust, const char *given, struct err *err)
 	buf_printf(&trust->list, "  %s\n", path);
 	if (!write_list(trust, err))
 		return false;
-	if (!cli->is_quiet) {
+	if (cli->is_json) {
+		print_trust(cli, path, &digest, true);
+	} else if (!cli->is_quiet) {
 		struct buf line = {0};
 		digest_add_hex(&line, &digest);
 		talk_outf(cli,
@@ -218,7 +236,9 @@ static bool untrust_one(struct trust *trust, const char *given, struct err *err)
 	}
 	if (!write_list(trust, err))
 		return false;
-	if (!trust->cli->is_quiet)
+	if (trust->cli->is_json)
+		print_trust(trust->cli, given, is_hex || is_file ? &digest : NULL, false);
+	else if (!trust->cli->is_quiet)
 		talk_outf(trust->cli, "no longer trusted  %s\n", given);
 	return true;
 }
@@ -232,32 +252,20 @@ int plugin_untrust(struct cli *cli, int argc, char **argv)
 
 struct listing {
 	struct cli *cli;
-	struct buf json;
 	size_t count;
 };
-
-static void add_member(struct listing *l, const char *name, str value)
-{
-	buf_printf(&l->json, "%s\"%s\":", l->json.ptr[l->json.len - 1] == '{' ? "" : ",", name);
-	json_write_string(&l->json, value);
-}
-
-static void begin_object(struct listing *l)
-{
-	buf_add_z(&l->json, l->json.ptr[l->json.len - 1] == '[' ? "{" : ",{");
-	l->count++;
-}
 
 static void list_file(void *arg, str keyword, const char *path, const char *refused)
 {
 	struct listing *l = arg;
 	if (l->cli->is_json) {
-		begin_object(l);
-		add_member(l, "keyword", keyword);
-		add_member(l, "path", str_of(path));
+		struct buf out = {0};
+		object_begin(&out, "plugin");
+		object_text(&out, "keyword", keyword);
+		object_text(&out, "path", str_of(path));
 		if (refused)
-			add_member(l, "refused", str_of(refused));
-		buf_add_char(&l->json, '}');
+			object_text(&out, "refused", str_of(refused));
+		object_send(l->cli, &out);
 		return;
 	}
 	l->count++;
@@ -286,11 +294,12 @@ static void list_trusted(struct listing *l, const struct trust *trust)
 			continue;
 		const char *state = state_of(path, &digest, &l->cli->arena);
 		if (l->cli->is_json) {
-			begin_object(l);
-			add_member(l, "sha256", str_slice(line, 0, 2 * DIGEST_SIZE));
-			add_member(l, "path", path);
-			add_member(l, "state", str_of(state));
-			buf_add_char(&l->json, '}');
+			struct buf out = {0};
+			object_begin(&out, "trusted_plugin");
+			object_text(&out, "sha256", str_slice(line, 0, 2 * DIGEST_SIZE));
+			object_text(&out, "path", path);
+			object_text(&out, "state", str_of(state));
+			object_send(l->cli, &out);
 			continue;
 		}
 		if (!l->count++)
@@ -312,17 +321,11 @@ int plugin_list(struct cli *cli, int argc, char **argv)
 		code = talk_fail(cli, &err);
 		goto out;
 	}
-	buf_add_z(&l.json, "{\"plugins\":[");
 	types_each_file(cli_types(cli), list_file, &l);
-	buf_add_z(&l.json, "],\"trusted\":[");
 	l.count = 0;
 	list_trusted(&l, &trust);
-	buf_add_z(&l.json, "]}\n");
-	if (cli->is_json)
-		talk_out(cli, buf_str(&l.json));
 	code = EXIT_DONE;
 out:
-	buf_finish(&l.json);
 	buf_finish(&trust.list);
 	args_finish(&words);
 	return code;

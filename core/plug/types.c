@@ -426,8 +426,10 @@ struct keyword_visit {
 static void visit_keyword(void *arg, str keyword, const char *path, const char *refused)
 {
 	(void)path;
-	(void)refused; /* that is told when it is asked for: it is there, and can't be used */
 	const struct keyword_visit *visit = arg;
+	/* What can't be used is there all the same: why not is told when it is asked for. */
+	if (refused && str_starts(str_of(refused), STR("hidden by ")))
+		return;
 	visit->fn(visit->arg, keyword);
 }
 

@@ -2,12 +2,19 @@
 """check_events.py SCHEMA < EVENTS: each line is an event of the schema, with no member that it doesn't know, and their order is
 what docs/events.md promises.  Prints how many there were of each; anything wrong ends it with 1."""
 import json
+import os
+import re
 import sys
 from collections import Counter
 
-TYPES = {"string": str, "integer": int, "boolean": bool, "object": dict, "array": list}
-KNOWN = {"$ref", "$schema", "title", "description", "definitions", "oneOf", "const", "enum", "type", "properties",
-         "required", "items", "minimum"}
+TYPES = {"string": str, "integer": int, "boolean": bool, "object": dict, "array": list, "null": type(None)}
+KNOWN = {"directory", "$ref", "$schema", "title", "description", "definitions", "oneOf", "const", "enum", "type", "properties",
+         "required", "items", "minimum", "pattern"}
+
+
+def load(path):
+    with open(path, encoding="utf-8") as file:
+        return {**json.load(file), "directory": os.path.dirname(path)}
 
 
 def problems(value, schema, root, at="event"):
@@ -15,8 +22,16 @@ def problems(value, schema, root, at="event"):
     unknown = set(schema) - KNOWN
     if unknown:
         return [f"the checker does not know {sorted(unknown)}"]
+    if "$ref" in schema and not schema["$ref"].startswith("#"):
+        other = load(os.path.join(root["directory"], schema["$ref"]))
+        return problems(value, {key: other[key] for key in ("oneOf", "definitions")}, other, at)
     if "$ref" in schema:
         return problems(value, root["definitions"][schema["$ref"].split("/")[-1]], root, at)
+    if "oneOf" in schema and isinstance(value, dict):
+        kind = value.get("object", value.get("event"))
+        named = [s for s in schema["oneOf"] if s.get("$ref") == f"#/definitions/{kind}"]
+        if named:
+            return problems(value, named[0], root, at)
     if "oneOf" in schema:
         tried = [problems(value, s, root, at) for s in schema["oneOf"]]
         fits = [t for t in tried if not t]
@@ -28,6 +43,8 @@ def problems(value, schema, root, at="event"):
         found.append(f"{at} is {value!r}, not of {schema['enum']}")
     if "type" in schema and type(value) is not TYPES[schema["type"]]:
         return found + [f"{at} is {value!r}, not of type {schema['type']}"]
+    if "pattern" in schema and not re.search(schema["pattern"], value):
+        found.append(f"{at} is {value!r}, which {schema['pattern']} does not match")
     if "minimum" in schema and value < schema["minimum"]:
         found.append(f"{at} is {value}, below {schema['minimum']}")
     for name in schema.get("required", []):
@@ -104,18 +121,21 @@ def check_order(events):
         assert len(listed) == events[0]["nodes"], f"{len(listed)} of {events[0]['nodes']} nodes ended"
 
 
-def main():
-    with open(sys.argv[1], encoding="utf-8") as file:
-        schema = json.load(file)
-    data = sys.stdin.buffer.read()
+def read_lines(data, schema):
+    """The objects of NDJSON that meet the schema."""
     assert not data or data.endswith(b"\n"), "the last line has no end"
-    events = []
+    found = []
     for number, line in enumerate(data.split(b"\n")[:-1], 1):
-        event = json.loads(line.decode("utf-8"), object_pairs_hook=no_twins)
-        wrong = problems(event, schema, schema)
+        value = json.loads(line.decode("utf-8"), object_pairs_hook=no_twins)
+        wrong = problems(value, schema, schema)
         assert not wrong, f"line {number}: {wrong}: {line[:200]!r}"
         assert not any(byte < 0x20 for byte in line), f"line {number} has a control character"
-        events.append(event)
+        found.append(value)
+    return found
+
+
+def main():
+    events = read_lines(sys.stdin.buffer.read(), load(sys.argv[1]))
     check_order(events)
     for name, count in sorted(Counter(e["event"] for e in events).items()):
         print(name, count)

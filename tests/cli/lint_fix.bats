@@ -98,5 +98,6 @@ odd() {
 @test "--json" {
 	odd
 	ok pawl lint --fix --json odd
-	says '{"mended":3,"dry_run":false,"file":'
+	says '"object":"mended","file":'
+	says '"references":3,"dry_run":false}'
 }

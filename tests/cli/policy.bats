@@ -112,7 +112,7 @@ setup() {
 @test "--json is one object a line" {
 	ok pawl run w
 	ok pawl policy test policies/p.lua --json
-	says '{"test":"test_error","line":8,"passed":true,"message":""}'
+	says '"object":"policy_test","test":"test_error","line":8,"passed":true,"message":""}'
 	says '"node":"fetch","decision":"run","sentence":"says ERROR (policies/p.lua:6)","key":"'
 	says '"node":"build","decision":"reuse","sentence":"","key":""}'
 	while read -r line; do

@@ -125,8 +125,8 @@ setup() {
 	says "hidden by $HOME/there/pawl_good.so"
 	ok pawl plugin trust "$FILE"
 	ok pawl plugin list --json --plugin-path "$HOME/there"
-	equal "$(jq -r '.trusted[0].state' <<<"$output")" "as trusted"
-	equal "$(jq -r '.plugins[] | select(.keyword == "good") | .refused // "ok"' <<<"$output" | head -1)" "ok"
+	equal "$(jq -r 'select(.object == "trusted_plugin") | .state' <<<"$output")" "as trusted"
+	equal "$(jq -r 'select(.keyword == "good") | .refused // "ok"' <<<"$output" | head -1)" "ok"
 }
 
 @test "looking at a project runs nothing of it" {
