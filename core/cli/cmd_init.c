@@ -117,7 +117,13 @@ static bool refuse_overwriting(struct cli *cli, int fd, const char *wanted)
 		if (!split_path(file, &template, &rest) || !str_is(template, wanted))
 			continue;
 		const char *path = target_of(cli, rest);
-		if (fs_lstat_at(fd, path, &st, NULL) != FS_ABSENT)
+		enum fs_found found = fs_lstat_at(fd, path, &st, &err);
+		if (found == FS_ERROR) {
+			buf_finish(&there);
+			talk_fail(cli, &err);
+			return false;
+		}
+		if (found == FS_FOUND)
 			buf_printf(&there, "%s%s", there.len ? ", " : "", path);
 	}
 	bool ok = !there.len;

@@ -14,14 +14,21 @@ static bool is_workflow_name(const char *name)
 	return str_ends(str_of(name), STR(".yaml")) || str_ends(str_of(name), STR(".yml"));
 }
 
-static void walk_dir(const char *root, void (*fn)(void *arg, const char *path), void *arg)
+/* A directory that is there and can't be read is no empty one: `cli`, where there is one, is told. */
+static void walk_dir(
+	struct cli *cli, const char *root, void (*fn)(void *arg, const char *path), void *arg)
 {
 	struct fs_list list = {0};
-	int fd = fs_open_dir(root, NULL);
-	if (fd < 0)
-		return;
+	struct err err = {0};
 	struct buf path = {0};
-	if (fs_list_tree(fd, ".", NULL, &list, NULL)) {
+	int fd = fs_open_dir(root, &err);
+	bool ok = fd >= 0 && fs_list_tree(fd, ".", NULL, &list, &err);
+	if (!ok && cli && strcmp(err.code, "E-FS-MISSING") != 0) {
+		err.is_warning = true;
+		talk_err(cli, &err);
+	}
+	err_finish(&err);
+	if (ok) {
 		for (size_t i = 0; i < list.len; i++) {
 			if (S_ISDIR(list.ptr[i].stat.mode) || !is_workflow_name(list.ptr[i].name))
 				continue;
@@ -32,7 +39,8 @@ static void walk_dir(const char *root, void (*fn)(void *arg, const char *path), 
 	}
 	fs_list_finish(&list);
 	buf_finish(&path);
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 }
 
 /* Where workflows are, the first before the second; NULL behind the last. */
@@ -50,7 +58,7 @@ void cli_each_workflow(struct cli *cli, void (*fn)(void *arg, const char *path),
 {
 	const char *root = NULL;
 	for (unsigned i = 0; (root = place_of(cli, i)); i++)
-		walk_dir(root, fn, arg);
+		walk_dir(cli, root, fn, arg);
 }
 
 /* "path/to/etl.yaml" -> "etl". */
@@ -158,7 +166,7 @@ char *cli_find_workflow_quietly(struct cli *cli, const char *name, struct err *e
 	for (unsigned pass = 0; pass < 2 && !f.found; pass++) {
 		f.is_inside = pass == 1;
 		for (unsigned i = 0; !f.found && (root = place_of(cli, i)); i++)
-			walk_dir(root, consider, &f);
+			walk_dir(pass ? NULL : cli, root, consider, &f);
 	}
 	if (!f.found) {
 		fail_unknown(&f, err);

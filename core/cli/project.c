@@ -175,6 +175,9 @@ struct workflow *cli_load_quietly(struct cli *cli, const char *path, struct diag
 	const char *file = arena_printf(&cli->arena, "%s", path);
 	struct workflow *workflow = NULL;
 	if (!fs_read_file(AT_FDCWD, path, (size_t)64 << 20, &text, &err)) {
+		if (!err.help)
+			err_help(&err,
+				"check the name; `pawl list` shows what is found by name alone");
 		diags_take(diags, &err);
 	} else {
 		struct loading loading = {cli, types_for_workflow(cli_types(cli))};

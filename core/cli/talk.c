@@ -173,6 +173,7 @@ int talk_finish(struct cli *cli, int code)
 	if (!cli->out_error || cli->out_error == EPIPE)
 		return code; /* the reader has seen enough */
 	err_sys(&err, cli->out_error, "E-FS-WRITE", "standard output can't be written");
+	err_help(&err, "free space where it goes, or let it go elsewhere");
 	int failed = talk_fail(cli, &err);
 	return code ? code : failed;
 }

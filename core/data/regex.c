@@ -25,9 +25,10 @@ static bool fail(struct regex_builder *b, size_t at, const char *what)
 
 static bool fail_budget(struct regex_builder *b)
 {
-	return err_set(b->in.err, "E-REGEX-BUDGET",
+	err_set(b->in.err, "E-REGEX-BUDGET",
 		"the pattern needs more than %d steps when its {m,n} are written out",
 		REGEX_MAX_PROGRAM);
+	return err_help(b->in.err, "let it repeat less: `+` or `*` in place of {m,n}");
 }
 
 static bool emit(struct regex_builder *b, struct regex_inst inst)

@@ -35,8 +35,11 @@ bool regex_fail(struct regex_reader *in, size_t at, const char *what)
 		while (end > 0 && ((unsigned char)in->text.ptr[end] & 0xC0) == 0x80)
 			end--;
 	}
-	return err_set(in->err, "E-REGEX-SYNTAX", "pattern '%.*s%s', character %zu: %s", (int)end,
+	err_set(in->err, "E-REGEX-SYNTAX", "pattern '%.*s%s', character %zu: %s", (int)end,
 		in->text.ptr, end < in->text.len ? "..." : "", chars, what);
+	if (at < in->text.len && in->text.ptr[at] && strchr("()[]{}*+?|", in->text.ptr[at]))
+		err_help(in->err, "if the character itself is meant, write \\%c", in->text.ptr[at]);
+	return false;
 }
 
 uint32_t regex_read_code(struct regex_reader *in)

@@ -69,7 +69,11 @@ static bool fail_type(struct schema_run *run, unsigned types, const struct schem
 		add_shown(&found, value);
 	else
 		buf_add_z(&found, value_kind_name(value->kind));
+	size_t told = run->diags ? run->diags->list.len : 0;
 	schema_mismatch(run, where, value, "is %s, not %s", buf_cstr(&found), buf_cstr(&wanted));
+	if (run->diags && run->diags->list.len > told && str_is(buf_str(&wanted), "a string") &&
+		(value->kind == VALUE_NUMBER || value->kind == VALUE_BOOL))
+		err_help(&run->diags->list.ptr[told], "quote it if it is text");
 	buf_finish(&wanted);
 	buf_finish(&found);
 	return false;

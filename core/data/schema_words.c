@@ -19,8 +19,11 @@ static bool is_kind(struct schema_compiler *c, const struct value_member *m, enu
 {
 	if (m->value.kind == kind)
 		return true;
-	schema_problem(c, &m->value, "E-SCHEMA-VALUE", "'%.*s' is %s, and must be %s",
-		STR_ARG(m->key), value_kind_name(m->value.kind), value_kind_name(kind));
+	struct err *err =
+		schema_problem(c, &m->value, "E-SCHEMA-VALUE", "'%.*s' is %s, and must be %s",
+			STR_ARG(m->key), value_kind_name(m->value.kind), value_kind_name(kind));
+	if (kind == VALUE_LIST && m->value.kind == VALUE_STRING)
+		err_help(err, "write %.*s: [%.*s]", STR_ARG(m->key), STR_ARG(m->value.as.text));
 	return false;
 }
 

@@ -93,7 +93,8 @@ static void check_rule(struct loading *load, lua_State *lua, size_t rule)
 	} else if (!lua_isnil(lua, -1)) {
 		const char *what = lua_pushfstring(lua, "%s is a %s, not a function",
 			rule_names[rule], luaL_typename(lua, -1));
-		complain(load, "E-POLICY-TYPE", str_of(rule_names[rule]), what);
+		err_help(complain(load, "E-POLICY-TYPE", str_of(rule_names[rule]), what),
+			"write: %s = function(node) ... end,", rule_names[rule]);
 		lua_pop(lua, 1);
 	}
 }

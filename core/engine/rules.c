@@ -28,6 +28,8 @@ static bool load_file(struct rules *rules, str file, struct policy **out, struct
 			err_set(err, first->code, "policy %.*s: %s", STR_ARG(file), first->message);
 		if (first->help)
 			err_help(err, "%s", first->help);
+		else
+			err_help(err, "pawl policy test %.*s shows the place", STR_ARG(file));
 	} else if (!*out) {
 		err_set(err, "E-POLICY-LOAD", "%.*s can't be used", STR_ARG(file));
 	}

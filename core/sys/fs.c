@@ -59,7 +59,9 @@ bool fs_fail(struct err *err, int number, const char *verb, const char *path)
 	case EROFS:
 		err_sys(err, number, "E-FS-READONLY", "cannot %s %s", verb, path);
 		return err_help(err, "mount it writable, or work elsewhere");
-	case ENAMETOOLONG: return err_sys(err, number, "E-FS-NAME", "cannot %s %s", verb, path);
+	case ENAMETOOLONG:
+		err_sys(err, number, "E-FS-NAME", "cannot %s %s", verb, path);
+		return err_help(err, "a name has at most 255 bytes, a path 4095");
 	case ENOSPC:
 	case EDQUOT:
 		err_sys(err, number, "E-FS-FULL", "cannot %s %s", verb, path);
@@ -78,7 +80,9 @@ bool fs_fail(struct err *err, int number, const char *verb, const char *path)
 		return err_help(err,
 			"Linux 5.6 or newer is needed, and a container that lets openat2 "
 			"through");
-	default: return err_sys(err, number, "E-FS-IO", "cannot %s %s", verb, path);
+	default:
+		err_sys(err, number, "E-FS-IO", "cannot %s %s", verb, path);
+		return err_help(err, "the disk or its file system may have a fault: see `dmesg`");
 	}
 }
 
@@ -178,6 +182,7 @@ static enum fs_found open_regular(
 	if (fd < 0 && (errno == ENXIO || errno == ENODEV)) {
 		err_set(err, "E-FS-NOT-FILE", "%s is not a regular file but a socket or a device",
 			path);
+		err_help(err, "name a regular file");
 		return FS_ERROR;
 	}
 	if (fd < 0 || fstat(fd, st)) {
@@ -188,6 +193,7 @@ static enum fs_found open_regular(
 		close(fd);
 		err_set(err, "E-FS-NOT-FILE", "%s is not a regular file but %s", path,
 			kind_of(st->st_mode));
+		err_help(err, "name a regular file");
 		return FS_ERROR;
 	}
 	*out = fd;
@@ -273,8 +279,9 @@ enum fs_found fs_digest_at(
 
 static bool too_large(struct err *err, const char *path, size_t limit)
 {
-	return err_set(err, "E-FS-TOO-LARGE",
+	err_set(err, "E-FS-TOO-LARGE",
 		"%s is larger than the %zu bytes that are read of such a file", path, limit);
+	return err_help(err, "make it smaller");
 }
 
 bool fs_read_file(int dirfd, const char *path, size_t limit, struct buf *out, struct err *err)
