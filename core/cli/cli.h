@@ -117,6 +117,8 @@ struct workflow *cli_load_workflow(struct cli *cli, const char *name);
 struct workflow *cli_load_file(struct cli *cli, const char *path);
 /* The same, what is wrong going to *diags, whose places name files that live as long as `cli`. */
 struct workflow *cli_load_quietly(struct cli *cli, const char *path, struct diags *diags);
+/* What the file says its name is; empty where it can't be read. */
+str cli_workflow_name(struct cli *cli, const char *path);
 /* Every workflow file there is: fn(arg, path). */
 void cli_each_workflow(struct cli *cli, void (*fn)(void *arg, const char *path), void *arg);
 

@@ -69,8 +69,7 @@ static str name_of_file(const char *path)
 	return str_slice(name, 0, name.len - (str_ends(name, STR(".yaml")) ? 5 : 4));
 }
 
-/* What the file says its name is; empty where it can't be read. */
-static str name_inside(struct cli *cli, const char *path)
+str cli_workflow_name(struct cli *cli, const char *path)
 {
 	struct buf text = {0};
 	struct diags diags = {0};
@@ -99,7 +98,7 @@ struct finding {
 static void consider(void *arg, const char *path)
 {
 	struct finding *f = arg;
-	str name = f->is_inside ? name_inside(f->cli, path) : name_of_file(path);
+	str name = f->is_inside ? cli_workflow_name(f->cli, path) : name_of_file(path);
 	if (name.len)
 		*vec_push(&f->names) = arena_str(&f->cli->arena, name);
 	if (!str_eq(name, f->wanted))
