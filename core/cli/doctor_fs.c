@@ -1,6 +1,7 @@
 /* doctor_fs: tries in a directory of its own, beside the store, what the store and the engine rely on: files beneath a
  * directory, links, permissions, locks, fine time stamps, and a database with a write-ahead log. */
 #include "cli/doctor.h"
+#include "cli/rows.h"
 #include "store/cas.h"
 #include "sys/fs.h"
 #include "sys/lock.h"
@@ -9,8 +10,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+/* What the tries take, and more than the last bytes that some file systems never give out. */
+static const uint64_t least_room = 1 << 20;
 
 struct probe {
 	struct doctor *doctor;
@@ -173,6 +178,22 @@ static bool open_probe(struct probe *p)
 	return p->fd >= 0;
 }
 
+/* Without room nothing of what follows can be told. */
+static bool has_room(struct probe *p)
+{
+	struct statvfs st;
+	uint64_t room = UINT64_MAX;
+	if (fstatvfs(p->fd, &st) == 0 && st.f_blocks)
+		room = (uint64_t)st.f_bavail * st.f_frsize;
+	if (room >= least_room)
+		return true;
+	doctor_say(p->doctor, FINDING_BAD, "room",
+		"make room first, then `pawl gc --max-size SIZE` can make the store smaller",
+		"the disk is full: %s left, files and locks can't be tried",
+		rows_size(p->doctor->cli, room));
+	return false;
+}
+
 void doctor_check_system(struct doctor *doctor)
 {
 	struct probe p = {.doctor = doctor, .base_fd = -1, .fd = -1};
@@ -184,7 +205,7 @@ void doctor_check_system(struct doctor *doctor)
 			: NULL,
 		"the project is on a file system %s%s", kind,
 		is_remote ? ", which comes over the network or from a program" : "");
-	if (open_probe(&p)) {
+	if (open_probe(&p) && has_room(&p)) {
 		try_files(&p);
 		try_times(&p);
 		try_locks(&p);

@@ -14,11 +14,11 @@ bool store_sql_err(sqlite3 *db, int rc, const char *doing, struct err *err)
 	switch (rc & 0xff) {
 	case SQLITE_FULL:
 		err_set(err, "E-STORE-FULL", "%s: the disk is full", doing);
-		return err_help(err, "make room, or run: pawl gc --max-size 1G");
+		return err_help(err, "make room on the disk, then: pawl resume");
 	case SQLITE_IOERR:
 		if (sys == ENOSPC || sys == EDQUOT) {
 			err_set(err, "E-STORE-FULL", "%s: %s", doing, strerror(sys));
-			return err_help(err, "make room, or run: pawl gc --max-size 1G");
+			return err_help(err, "make room on the disk, then: pawl resume");
 		}
 		return err_set(err, "E-STORE-SYS", "%s: %s (%s)", doing, words,
 			sys ? strerror(sys) : sqlite3_errstr(rc));

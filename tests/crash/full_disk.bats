@@ -119,3 +119,17 @@ Y
 	[ "$(times_run use)" -eq 1 ]
 	[ "$(wc -c <made)" -eq 700000 ]
 }
+
+@test "doctor says that the disk is full, and blames nothing else" {
+	echo 'name: w' >.pawl/workflows/w.yaml
+	echo 'nodes: [{id: a, bash: "true", reads: []}]' >>.pawl/workflows/w.yaml
+	pawl run w
+	fill
+	run pawl doctor
+	[ "$status" -eq 4 ]
+	grep -q 'disk is full\|No space left' <<<"$output" || fail "$output"
+	! grep -q "locks don't hold\|whole seconds" <<<"$output" || fail "$output"
+	rm filler
+	pawl gc --max-size 1K
+	pawl doctor
+}
