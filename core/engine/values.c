@@ -293,13 +293,8 @@ static bool previous_of(struct attempt *attempt, const struct ref *ref, str *tex
 	const struct value **value, struct err *err)
 {
 	const struct unit *unit = find_unit(attempt, ref->name);
-	if (!unit || unit->node->scope->holder == NO_NODE) {
-		err_set(err, "E-REF-LOOP", "$LOOP_PREV.%.*s is no node of a loop_group",
-			STR_ARG(ref->name));
-		return err_help(err,
-			"name a node of the loop's own body; what stands before the loop is $%.*s.output",
-			STR_ARG(ref->name));
-	}
+	if (!workflow_check_previous(attempt->engine->workflow, attempt->scope, ref->name, err))
+		return false;
 	if (!unit->had_previous)
 		return true;
 	struct unit then = *unit;

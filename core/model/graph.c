@@ -142,14 +142,53 @@ static void report_not_upstream(
 			STR_ARG(node->id));
 }
 
+bool workflow_check_previous(
+	const struct workflow *wf, const struct scope *scope, str name, struct err *err)
+{
+	const struct node *node = workflow_resolve(wf, scope, name);
+	if (node && node->scope->holder != NO_NODE)
+		return true;
+	if (scope->holder == NO_NODE) {
+		err_set(err, "E-REF-LOOP", "$LOOP_PREV.%.*s stands outside of a loop_group",
+			STR_ARG(name));
+		return err_help(
+			err, "$LOOP_PREV is what a node of a loop made in the iteration before");
+	}
+	err_set(err, "E-REF-LOOP", "$LOOP_PREV.%.*s: `%.*s` is no node of the loop_group",
+		STR_ARG(name), STR_ARG(name));
+	str *names = mem_alloc(mem_mul(wf->node_count + 1, sizeof(*names)));
+	size_t count = 0;
+	for (uint32_t i = 0; i < wf->node_count; i++) {
+		if (wf->nodes[i].scope == scope)
+			names[count++] =
+				str_slice(wf->nodes[i].id, scope->prefix.len, wf->nodes[i].id.len);
+	}
+	str near = str_nearest(name, names, count);
+	free(names);
+	if (near.len)
+		return err_help(err, "did you mean `$LOOP_PREV.%.*s`?", STR_ARG(near));
+	if (node)
+		return err_help(err, "it runs before the loop, so its output is $%.*s.output",
+			STR_ARG(name));
+	return err_help(err, "name a node of the loop's own body");
+}
+
 /* A reference in the core's own text (when, with, env): it must name something that is there and upstream. */
 static void check_ref(
 	struct scan *scan, const struct ref *ref, const struct value *value, const char *what)
 {
 	struct load *load = scan->load;
 	struct workflow *wf = load->workflow;
-	if (ref->escaped || ref->kind == REF_VARIABLE || ref->kind == REF_LOOP_PREV)
+	struct err previous = {0};
+	if (ref->escaped || ref->kind == REF_VARIABLE)
 		return;
+	if (ref->kind == REF_LOOP_PREV) {
+		if (workflow_check_previous(wf, scan->node->scope, ref->name, &previous))
+			return;
+		err_at(&previous, ref_place(load, ref, value));
+		diags_take(load->diags, &previous);
+		return;
+	}
 	if (ref->kind == REF_INPUT) {
 		if (workflow_has_input(scan->node, ref->name))
 			return;

@@ -263,6 +263,10 @@ const struct node *workflow_resolve(
 bool workflow_is_upstream(
 	const struct workflow *workflow, const struct node *above, const struct node *node);
 
+/* Whether $LOOP_PREV.name means something in a text of that scope: a node of a loop's body.  False with *err (E-REF-LOOP). */
+bool workflow_check_previous(
+	const struct workflow *workflow, const struct scope *scope, str name, struct err *err);
+
 /* Whether $INPUTS.name means something in the texts of the node: an input of its file, or the item of its fan_out. */
 bool workflow_has_input(const struct node *node, str name);
 

@@ -53,8 +53,10 @@ bool host_check_ref(const struct pawl_node *node, const struct ref *ref, struct 
 {
 	const struct workflow *wf = node->init.workflow;
 	const struct node *own = node->init.node;
-	if (ref->escaped || ref->kind == REF_VARIABLE || ref->kind == REF_LOOP_PREV)
+	if (ref->escaped || ref->kind == REF_VARIABLE)
 		return true;
+	if (ref->kind == REF_LOOP_PREV)
+		return workflow_check_previous(wf, own->scope, ref->name, err);
 	if (ref->kind == REF_INPUT)
 		return check_input(own, ref, err);
 	const struct node *target = workflow_resolve(wf, own->scope, ref->name);

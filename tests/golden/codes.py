@@ -171,6 +171,8 @@ def normal(text, places):
         (r"/proc/\d+", "/proc/<pid>"),
         (r"\bpid \d+", "pid <pid>"),
         (r"\bprocess \d+", "process <pid>"),
+        # said on busy machines only
+        (r"(?m)^.* held up the loop for \d+ ms$\n", ""),
     ):
         text = re.sub(pattern, name, text)
     return text
