@@ -144,6 +144,36 @@ static void check_nodes(struct cli *cli, const struct workflow *workflow, struct
 	}
 }
 
+/* Whether the files are there; what is in them is looked at by a run only, for it means to run them. */
+static void check_policies(
+	struct cli *cli, const struct strs *files, struct place at, struct diags *diags)
+{
+	for (size_t i = 0; i < files->len; i++) {
+		const char *path = arena_printf(
+			&cli->arena, "%s/%.*s", cli_project(cli), STR_ARG(files->ptr[i]));
+		if (access(path, F_OK) != 0 && errno == ENOENT)
+			err_help(diags_error(diags, at, "E-POLICY-MISSING",
+					 "there is no policy file %.*s", STR_ARG(files->ptr[i])),
+				"policy files are named relative to the project, %s",
+				cli_project(cli));
+	}
+}
+
+static void check_all_policies(
+	struct cli *cli, const struct workflow *workflow, struct diags *diags)
+{
+	const struct value *top = value_get(workflow->root, STR("policy"));
+	struct place place = {.file = workflow->file};
+	check_policies(
+		cli, &workflow->policies, top ? value_place(top, workflow->file) : place, diags);
+	for (uint32_t i = 0; i < workflow->node_count; i++) {
+		const struct node *node = &workflow->nodes[i];
+		const struct value *own = value_path(node->fields, STR("cache.policy"));
+		check_policies(cli, &node->policies,
+			own ? value_place(own, node->scope->file) : node->at, diags);
+	}
+}
+
 /* For `include`: by name, or by a path relative to the project. */
 static bool read_included(void *ctx, str name, struct buf *text, char **path, struct err *err)
 {
@@ -185,8 +215,10 @@ struct workflow *cli_load_quietly(struct cli *cli, const char *path, struct diag
 		workflow = workflow_load(buf_str(&text), file, &types, diags);
 	}
 	buf_finish(&text);
-	if (workflow)
+	if (workflow) {
 		check_nodes(cli, workflow, diags);
+		check_all_policies(cli, workflow, diags);
+	}
 	/* Places may be read when the workflow is gone. */
 	for (size_t i = 0; workflow && i < diags->list.len; i++) {
 		if (diags->list.ptr[i].at.file == workflow->file)

@@ -18,22 +18,37 @@ struct loading {
 	bool is_parsed; /* it is Lua */
 };
 
-/* The line that gives the field in the file's table: the first "NAME =" at the start of a line; 0 where none does. */
+static bool is_word_byte(char c)
+{
+	return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+	       (c >= 'A' && c <= 'Z');
+}
+
+/* Where the line sets the field: "NAME =", as a word of its own; "return" stands by itself.  SIZE_MAX: nowhere. */
+static size_t find_field(str line, str name)
+{
+	for (size_t at = 0; (at = str_find(line, name, at)) != SIZE_MAX; at++) {
+		str behind = str_trim(str_slice(line, at + name.len, line.len));
+		bool is_set = str_starts(behind, STR("=")) && !str_starts(behind, STR("=="));
+		bool is_word = at == 0 || !is_word_byte(line.ptr[at - 1]);
+		if (is_word && (is_set || str_is(name, "return")))
+			return at;
+	}
+	return SIZE_MAX;
+}
+
+/* The line that gives the field in the file's table, the first that looks like it; else the first line. */
 static struct place field_place(const struct policy *policy, str name)
 {
 	str rest = buf_str(&policy->source);
 	str line;
 	for (uint32_t number = 1; str_line(&rest, &line); number++) {
-		size_t indent = 0;
-		while (indent < line.len && (line.ptr[indent] == ' ' || line.ptr[indent] == '\t'))
-			indent++;
-		str text = str_slice(line, indent, line.len);
-		str behind = str_trim(str_slice(text, name.len, text.len));
-		if (str_starts(text, name) && str_starts(behind, STR("=")))
+		size_t at = find_field(line, name);
+		if (at != SIZE_MAX)
 			return (struct place){
-				policy->file, number, (uint32_t)indent + 1, (uint32_t)name.len};
+				policy->file, number, (uint32_t)at + 1, (uint32_t)name.len};
 	}
-	return (struct place){.file = policy->file};
+	return (struct place){policy->file, 1, 1, 0};
 }
 
 static struct err *complain(struct loading *load, const char *code, str field, const char *what)

@@ -19,17 +19,15 @@ static bool load_file(struct rules *rules, str file, struct policy **out, struct
 	*out = policies_load(rules->policies, file, &diags);
 	if (!*out && diags.list.len) {
 		struct err *first = &diags.list.ptr[0];
-		if (strcmp(first->code, "E-POLICY-MISSING") == 0)
-			err_set(err, first->code, "%s", first->message);
-		else if (first->at.line)
-			err_set(err, first->code, "policy %.*s, line %u: %s", STR_ARG(file),
-				first->at.line, first->message);
-		else
-			err_set(err, first->code, "policy %.*s: %s", STR_ARG(file), first->message);
+		err_set(err, first->code, "%s", first->message);
 		if (first->help)
 			err_help(err, "%s", first->help);
-		else
-			err_help(err, "pawl policy test %.*s shows the place", STR_ARG(file));
+		else if (diags.list.len > 1)
+			err_help(err, "all %zu problems of the file: pawl policy test %.*s",
+				diags.list.len, STR_ARG(file));
+		/* By the name that the workflow has for it, which stays. */
+		err->at = first->at;
+		err->at.file = file.ptr;
 	} else if (!*out) {
 		err_set(err, "E-POLICY-LOAD", "%.*s can't be used", STR_ARG(file));
 	}

@@ -238,7 +238,8 @@ static bool is_word_of(const char *words, str word)
 /* A field that would be dropped in silence is a trap. */
 static void refuse_meaningless(struct load *load, const struct node *node)
 {
-	static const char every[] = " id description depends_on when trigger_rule output_type ";
+	static const char every[] =
+		" id description depends_on when trigger_rule output_type tags ";
 	const struct control_rule *rule = &rules[node->control];
 	for (size_t i = 0; i < node->fields->as.map.count; i++) {
 		const struct value_member *m = &node->fields->as.map.items[i];

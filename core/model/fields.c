@@ -166,6 +166,15 @@ static void take_secrets(struct load *load, struct node *node, const struct valu
 	take_names(load, m, &node->secrets);
 }
 
+/* For policies, which read them as they are written. */
+static void take_tags(struct load *load, struct node *node, const struct value_member *m)
+{
+	struct strs tags = {0};
+	(void)node;
+	if (m->value.kind != VALUE_MAP)
+		take_strs(load, m, &tags);
+}
+
 static str with_variable(struct arena *arena, str name)
 {
 	char *text = arena_alloc(arena, name.len + 8);
@@ -303,6 +312,7 @@ static const struct field fields[] = {
 	{"pool", take_pool, TEXT},
 	{"output_type", take_output_type, TEXT},
 	{"fan_out", take_elsewhere, OBJECT},
+	{"tags", take_tags, "{\"anyOf\":[" STRS "," OBJECT "]}"},
 };
 
 const struct field *field_table(size_t *count)

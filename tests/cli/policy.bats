@@ -94,6 +94,43 @@ setup() {
 	says "its policy can't tell: ran out of its budget of 1,000,000 instructions (policies/bad.lua:2)"
 }
 
+@test "a run names file and line of what is wrong, also where the table is on one line" {
+	sed -i '1a policy: [policies/p.lua]' .pawl/workflows/w.yaml
+	echo 'return { api = 1, resue = function() end, failed = 5 }' >policies/p.lua
+	exits 2 pawl run w
+	says "E-POLICY-FIELD"
+	says "policies/p.lua:1:19"
+	says "did you mean 'reuse'?"
+	exits 2 pawl policy test policies/p.lua
+	says "policies/p.lua:1:19"
+	says "policies/p.lua:1:43"
+	: >policies/p.lua
+	exits 2 pawl run w
+	says "policies/p.lua:1:1"
+	says "the policy returns nothing"
+}
+
+@test "lint sees a policy file that is not there, and runs none" {
+	sed -i '1a policy: [policies/p.lua]' .pawl/workflows/w.yaml
+	ok pawl lint w
+	says_not "warning"
+	echo 'error("a policy was run")' >policies/p.lua
+	ok pawl lint w
+	rm policies/p.lua
+	exits 2 pawl lint w
+	says "E-POLICY-MISSING"
+	says "w.yaml:2"
+	sed -i 's/tags: .*/tags: 5/' .pawl/workflows/w.yaml
+	exits 2 pawl lint w
+	says "tags"
+}
+
+@test "a wrong field in a test is told at the test's line" {
+	printf 'return { api = 1, reuse = function() end,\n test_x = function(t)\n  t.reuses({}, {agee = 1})\n end }\n' >policies/p.lua
+	exits 1 pawl policy test policies/p.lua
+	says "failed  test_x: policies/p.lua:3: a result has no field agee"
+}
+
 @test "a wrong file gives 2, with the line" {
 	printf 'return {\n  api = 1,\n  reues = 1,\n}\n' >policies/bad.lua
 	exits 2 pawl policy test policies/bad.lua

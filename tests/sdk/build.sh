@@ -31,3 +31,11 @@ cc -std=c11 "${warnings[@]}" greet/greet.c
 c++ -std=c++17 "${warnings[@]}" "$source/sdk/examples/tally.cc"
 c++ -std=c++20 "${warnings[@]}" "$source/sdk/examples/tally.cc"
 c++ -std=c++20 "${warnings[@]}" "$source/tests/sdk/named.cc"
+
+# What the guide shows of C is C.
+{
+	echo '#include <pawl/pawl_plugin.h>'
+	awk '/^```c$/ { in_code = 1; next } /^```$/ { in_code = 0 } in_code' "$source/docs/plugins.md"
+} >"$place/guide.c"
+grep -q 'host->spawn' "$place/guide.c"
+cc -std=c11 "${warnings[@]}" -Wno-unused-function "$place/guide.c"
