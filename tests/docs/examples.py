@@ -178,6 +178,10 @@ class Document:
         path = os.path.join(reader.dir, "fragment.yaml")
         with open(path, "w", encoding="utf-8") as file:
             file.write(as_workflow(block.lines))
+        # lint looks whether the policies are there, and no further.
+        for name in re.findall(r"[\w./-]+\.lua\b", "\n".join(block.lines)):
+            os.makedirs(os.path.join(reader.dir, os.path.dirname(name)), exist_ok=True)
+            open(os.path.join(reader.dir, name), "a", encoding="utf-8").close()
         lines = reader.run("pawl lint fragment.yaml")
         self.commands += 1
         if reader.last:
