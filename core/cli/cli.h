@@ -39,6 +39,7 @@ struct cli {
 	bool has_color_err;
 	const char *plugin_paths[17]; /* --plugin-path, NULL-terminated */
 	size_t plugin_path_count;
+	struct told_file *told; /* files of inner runs whose problems were told (cmd_run.c) */
 };
 
 struct command {
@@ -111,7 +112,8 @@ struct types *cli_types(struct cli *cli);
 struct store *cli_store(struct cli *cli, enum store_mode mode, int *exit_code);
 /* The file of a workflow by name or path; NULL: told why, with a did-you-mean. */
 char *cli_find_workflow(struct cli *cli, const char *name);
-char *cli_find_workflow_quietly(struct cli *cli, const char *name, struct err *err);
+/* Of one that a workflow names: those of .archon/workflows are found too.  NULL with *err. */
+char *cli_find_referenced(struct cli *cli, const char *name, struct err *err);
 /* Finds, reads, loads and checks (also with the plugins); NULL: told why. */
 struct workflow *cli_load_workflow(struct cli *cli, const char *name);
 struct workflow *cli_load_file(struct cli *cli, const char *path);
@@ -119,6 +121,7 @@ struct workflow *cli_load_file(struct cli *cli, const char *path);
 struct workflow *cli_load_quietly(struct cli *cli, const char *path, struct diags *diags);
 /* What the file says its name is; empty where it can't be read. */
 str cli_workflow_name(struct cli *cli, const char *path);
+struct workflow_types cli_workflow_types(struct cli *cli); /* valid as long as `cli` */
 /* Every workflow file there is: fn(arg, path). */
 void cli_each_workflow(struct cli *cli, void (*fn)(void *arg, const char *path), void *arg);
 

@@ -250,13 +250,49 @@ static bool project_policies(struct cli *cli, struct strs *out)
 	return ok;
 }
 
+struct told_file {
+	const char *path;
+	struct told_file *next;
+};
+
+/* Once, however many runs of it there are. */
+static void tell_problems(struct cli *cli, const char *path, const struct diags *diags)
+{
+	for (const struct told_file *told = cli->told; told; told = told->next) {
+		if (!strcmp(told->path, path))
+			return;
+	}
+	struct told_file *told = arena_new(&cli->arena, struct told_file);
+	*told = (struct told_file){path, cli->told};
+	cli->told = told;
+	talk_diags(cli, diags);
+}
+
+/* The first problem in the inner file is the cause. */
+static void fail_child(const struct diags *diags, struct err *err)
+{
+	for (size_t i = 0; i < diags->list.len && !err_is_set(err); i++) {
+		const struct err *cause = &diags->list.ptr[i];
+		if (cause->is_warning)
+			continue;
+		err_set(err, cause->code, "%s:%u: %s", cause->at.file ? cause->at.file : "?",
+			cause->at.line, cause->message);
+		if (cause->help)
+			err_help(err, "%s", cause->help);
+	}
+}
+
 static struct workflow *load_child(void *ctx, str name, struct err *err)
 {
 	struct cli *cli = ctx;
-	const char *path = cli_find_workflow_quietly(cli, arena_str(&cli->arena, name).ptr, err);
-	struct workflow *workflow = path ? cli_load_file(cli, path) : NULL;
+	struct diags diags = {0};
+	const char *path = cli_find_referenced(cli, arena_str(&cli->arena, name).ptr, err);
+	struct workflow *workflow = path ? cli_load_quietly(cli, path, &diags) : NULL;
+	if (path)
+		tell_problems(cli, path, &diags);
 	if (path && !workflow)
-		err_set(err, "E-WORKFLOW", "%s has errors", path);
+		fail_child(&diags, err);
+	diags_finish(&diags);
 	return workflow;
 }
 

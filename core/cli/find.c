@@ -20,6 +20,8 @@ static void walk_dir(
 {
 	struct fs_list list = {0};
 	struct err err = {0};
+	if (!root)
+		return;
 	struct buf path = {0};
 	int fd = fs_open_dir(root, &err);
 	bool ok = fd >= 0 && fs_list_tree(fd, ".", NULL, &list, &err);
@@ -43,6 +45,11 @@ static void walk_dir(
 		close(fd);
 }
 
+enum {
+	OWN_PLACES = 2, /* where `pawl run NAME` looks */
+	ALL_PLACES = 3, /* and where a workflow that runs in place finds those that it names */
+};
+
 /* Where workflows are, the first before the second; NULL behind the last. */
 static const char *place_of(struct cli *cli, unsigned number)
 {
@@ -51,14 +58,15 @@ static const char *place_of(struct cli *cli, unsigned number)
 		return arena_printf(&cli->arena, "%s/.pawl/workflows", cli_project(cli));
 	if (number == 1 && home)
 		return arena_printf(&cli->arena, "%s/.config/pawl/workflows", home);
+	if (number == 2)
+		return arena_printf(&cli->arena, "%s/.archon/workflows", cli_project(cli));
 	return NULL;
 }
 
 void cli_each_workflow(struct cli *cli, void (*fn)(void *arg, const char *path), void *arg)
 {
-	const char *root = NULL;
-	for (unsigned i = 0; (root = place_of(cli, i)); i++)
-		walk_dir(cli, root, fn, arg);
+	for (unsigned i = 0; i < OWN_PLACES; i++)
+		walk_dir(cli, place_of(cli, i), fn, arg);
 }
 
 /* "path/to/etl.yaml" -> "etl". */
@@ -143,9 +151,9 @@ static void fail_unknown(struct finding *f, struct err *err)
 static char *find_below(struct cli *cli, const char *name)
 {
 	static const char *const endings[] = {"yaml", "yml"};
-	const char *root = NULL;
-	for (unsigned i = 0; (root = place_of(cli, i)); i++) {
-		for (size_t k = 0; k < 2; k++) {
+	for (unsigned i = 0; i < OWN_PLACES; i++) {
+		const char *root = place_of(cli, i);
+		for (size_t k = 0; root && k < 2; k++) {
 			char *path = arena_printf(&cli->arena, "%s/%s.%s", root, name, endings[k]);
 			if (access(path, R_OK) == 0)
 				return path;
@@ -154,18 +162,17 @@ static char *find_below(struct cli *cli, const char *name)
 	return NULL;
 }
 
-char *cli_find_workflow_quietly(struct cli *cli, const char *name, struct err *err)
+static char *find_in(struct cli *cli, const char *name, unsigned places, struct err *err)
 {
 	struct finding f = {.cli = cli, .wanted = str_of(name)};
-	const char *root = NULL;
 	bool is_path = is_workflow_name(name) || strchr(name, '/');
 	char *below = is_path && !is_workflow_name(name) ? find_below(cli, name) : NULL;
 	if (is_path)
 		return below ? below : arena_printf(&cli->arena, "%s", name);
 	for (unsigned pass = 0; pass < 2 && !f.found; pass++) {
 		f.is_inside = pass == 1;
-		for (unsigned i = 0; !f.found && (root = place_of(cli, i)); i++)
-			walk_dir(pass ? NULL : cli, root, consider, &f);
+		for (unsigned i = 0; !f.found && i < places; i++)
+			walk_dir(pass ? NULL : cli, place_of(cli, i), consider, &f);
 	}
 	if (!f.found) {
 		fail_unknown(&f, err);
@@ -180,10 +187,15 @@ char *cli_find_workflow_quietly(struct cli *cli, const char *name, struct err *e
 	return f.found;
 }
 
+char *cli_find_referenced(struct cli *cli, const char *name, struct err *err)
+{
+	return find_in(cli, name, ALL_PLACES, err);
+}
+
 char *cli_find_workflow(struct cli *cli, const char *name)
 {
 	struct err err = {0};
-	char *found = cli_find_workflow_quietly(cli, name, &err);
+	char *found = find_in(cli, name, OWN_PLACES, &err);
 	if (!found)
 		talk_fail(cli, &err);
 	return found;

@@ -35,20 +35,35 @@ static size_t offset_of(str text, const struct place *at)
 	return at->col ? start + at->col - 1 : SIZE_MAX;
 }
 
+/* The text as it is written in a scalar with such quotes. */
+static str written(struct cli *cli, str text, char style)
+{
+	struct buf out = {0};
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+		if (style == '"' && (c == '"' || c == '\\'))
+			buf_add_char(&out, '\\');
+		if (style == '\'' && c == '\'')
+			buf_add_char(&out, '\'');
+		buf_add_char(&out, c);
+	}
+	str kept = arena_str(&cli->arena, buf_str(&out));
+	buf_finish(&out);
+	return kept;
+}
+
 static void take(void *arg, const struct host_fix *fix)
 {
 	struct fixing *f = arg;
-	/* In quotes of YAML a quote of the body would be one of YAML. */
-	if (fix->style == '"' || fix->style == '\'' || !fix->at.file ||
-		strcmp(fix->at.file, f->path) != 0 || fix->at.len != fix->then.len ||
+	str then = written(f->cli, fix->then, fix->style);
+	if (!fix->at.file || strcmp(fix->at.file, f->path) != 0 || fix->at.len != then.len ||
 		str_find_char(fix->now, '\n', 0) != SIZE_MAX)
 		return;
 	size_t start = offset_of(f->text, &fix->at);
-	if (start == SIZE_MAX ||
-		!str_eq(str_slice(f->text, start, start + fix->then.len), fix->then))
+	if (start == SIZE_MAX || !str_eq(str_slice(f->text, start, start + then.len), then))
 		return;
 	*vec_push(&f->edits) =
-		(struct edit){start, start + fix->then.len, arena_str(&f->cli->arena, fix->now)};
+		(struct edit){start, start + then.len, written(f->cli, fix->now, fix->style)};
 }
 
 /* False where the text is no workflow. */
@@ -56,7 +71,7 @@ static bool collect(struct fixing *f)
 {
 	struct cli *cli = f->cli;
 	struct diags diags = {0};
-	struct workflow_types types = types_for_workflow(cli_types(cli));
+	struct workflow_types types = cli_workflow_types(cli);
 	struct workflow *workflow = workflow_load(f->text, f->path, &types, &diags);
 	for (uint32_t i = 0; workflow && i < workflow->node_count; i++) {
 		struct host_node_init init = {.workflow = workflow,

@@ -122,9 +122,36 @@ struct loading {
 	struct workflow_types types;
 };
 
+/* A run within the run may be of a file that a node makes first: a warning. */
+static void check_children(struct cli *cli, const struct workflow *workflow, struct diags *diags)
+{
+	struct map looked_at = {0};
+	for (uint32_t i = 0; i < workflow->node_count; i++) {
+		const struct node *node = &workflow->nodes[i];
+		struct err err = {0};
+		if (node->control != CONTROL_WORKFLOW ||
+			map_put(&looked_at, node->child_workflow, cli))
+			continue;
+		const char *name = arena_str(&cli->arena, node->child_workflow).ptr;
+		const char *path = cli_find_referenced(cli, name, &err);
+		if (path && access(path, R_OK) != 0)
+			err_set(&err, "E-WORKFLOW-UNKNOWN", "there is no file `%s`", path);
+		if (!err_is_set(&err))
+			continue;
+		struct err *warning = diags_warn(diags, node->at, "W-WORKFLOW-MISSING",
+			"node `%.*s` runs a workflow that can't be found: %s", STR_ARG(node->id),
+			err.message);
+		if (err.help)
+			err_help(warning, "%s", err.help);
+		err_finish(&err);
+	}
+	map_finish(&looked_at);
+}
+
 /* What the plugins say of their nodes. */
 static void check_nodes(struct cli *cli, const struct workflow *workflow, struct diags *diags)
 {
+	check_children(cli, workflow, diags);
 	for (uint32_t i = 0; i < workflow->node_count; i++) {
 		struct host_node_init init = {.workflow = workflow,
 			.node = &workflow->nodes[i],
@@ -179,7 +206,7 @@ static bool read_included(void *ctx, str name, struct buf *text, char **path, st
 {
 	struct cli *cli = ((struct loading *)ctx)->cli;
 	const char *wanted = arena_str(&cli->arena, name).ptr;
-	char *found = cli_find_workflow_quietly(cli, wanted, err);
+	char *found = cli_find_referenced(cli, wanted, err);
 	if (!found || !fs_read_file(AT_FDCWD, found, (size_t)64 << 20, text, err))
 		return false;
 	*path = mem_dup(found, strlen(found));
@@ -198,6 +225,13 @@ static void each_type(void *ctx, void (*fn)(void *arg, str keyword), void *arg)
 	types->each(types->ctx, fn, arg);
 }
 
+struct workflow_types cli_workflow_types(struct cli *cli)
+{
+	struct loading *loading = arena_new(&cli->arena, struct loading);
+	*loading = (struct loading){cli, types_for_workflow(cli_types(cli))};
+	return (struct workflow_types){loading, find_type, each_type, read_included};
+}
+
 struct workflow *cli_load_quietly(struct cli *cli, const char *path, struct diags *diags)
 {
 	struct buf text = {0};
@@ -210,8 +244,7 @@ struct workflow *cli_load_quietly(struct cli *cli, const char *path, struct diag
 				"check the name; `pawl list` shows what is found by name alone");
 		diags_take(diags, &err);
 	} else {
-		struct loading loading = {cli, types_for_workflow(cli_types(cli))};
-		struct workflow_types types = {&loading, find_type, each_type, read_included};
+		struct workflow_types types = cli_workflow_types(cli);
 		workflow = workflow_load(buf_str(&text), file, &types, diags);
 	}
 	buf_finish(&text);

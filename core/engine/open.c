@@ -191,18 +191,20 @@ static void give_inputs(struct engine *engine)
 	}
 }
 
-/* Every secret of the run, since one node can hand it to another in a file. */
+/* Every secret of the run and of those around it, since one node can hand it to another in a file. */
 static struct mask *collect_secrets(struct engine *engine)
 {
 	VEC(str) values = {0};
-	for (uint32_t n = 0; n < engine->workflow->node_count; n++) {
-		const struct strs *names = &engine->workflow->nodes[n].secrets;
-		for (size_t i = 0; i < names->len; i++) {
-			bool found = false;
-			str value = environ_get(
-				engine->options->environment, names->ptr[i].ptr, &found);
-			if (found)
-				*vec_push(&values) = value;
+	for (const struct engine *run = engine; run; run = run->options->outer) {
+		for (uint32_t n = 0; n < run->workflow->node_count; n++) {
+			const struct strs *names = &run->workflow->nodes[n].secrets;
+			for (size_t i = 0; i < names->len; i++) {
+				bool found = false;
+				str value = environ_get(
+					engine->options->environment, names->ptr[i].ptr, &found);
+				if (found)
+					*vec_push(&values) = value;
+			}
 		}
 	}
 	struct mask *mask = mask_create(values.ptr, values.len);

@@ -222,6 +222,12 @@ static bool give_arguments(struct subrun *sub, struct err *err)
 	const struct value *value = NULL;
 	struct buf text = {0};
 	sub->options.arguments = STR("");
+	/* An item that no input takes is what the run is asked with. */
+	if (!input && attempt->unit->item && !find_input(sub->workflow, attempt->unit->item_name)) {
+		ref_value_text(&text, attempt->unit->item);
+		sub->options.arguments = arena_str(&attempt->engine->arena, buf_str(&text));
+		buf_finish(&text);
+	}
 	if (!input)
 		return true;
 	struct binding binding = {.name = STR("input"), .value = input};

@@ -2,6 +2,7 @@
 #include "model/load.h"
 
 #include "base/buf.h"
+#include "data/json.h"
 #include "data/ref.h"
 
 #include <stdio.h>
@@ -26,6 +27,10 @@ static void refuse_unknown(struct load *load, const struct value *map, const cha
 		bool is_known = false;
 		for (size_t k = 0; k < count; k++)
 			is_known = is_known || str_eq(m->key, known[k]);
+		if (!is_known && load_is_foreign_key(m->key)) {
+			load_note_foreign(load, m);
+			is_known = true;
+		}
 		if (is_known)
 			continue;
 		str near = str_nearest(m->key, known, count);
@@ -163,6 +168,16 @@ static void take_loop_group(struct load *load, struct node *node, const struct v
 
 /* ---- fan_out ---- */
 
+/* '["a", "b"]' in quotes is a list, too. */
+static const struct value *listed(struct load *load, const struct value *items)
+{
+	if (!items || items->kind != VALUE_STRING ||
+		!str_starts(str_trim(items->as.text), STR("[")))
+		return items;
+	const struct value *list = json_parse(&load->workflow->arena, items->as.text, NULL);
+	return list && list->kind == VALUE_LIST ? list : items;
+}
+
 static void take_fan_out(struct load *load, struct node *node, const struct value *value)
 {
 	static const str known[] = {
@@ -181,7 +196,7 @@ static void take_fan_out(struct load *load, struct node *node, const struct valu
 		return;
 	}
 	refuse_unknown(load, value, "fan_out", known, 4);
-	fan->items = value_get(value, STR("items"));
+	fan->items = listed(load, value_get(value, STR("items")));
 	bool is_ref = fan->items && fan->items->kind == VALUE_STRING &&
 	              ref_is_whole(fan->items->as.text, &ref);
 	if (!is_ref && (!fan->items || fan->items->kind != VALUE_LIST))

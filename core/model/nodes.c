@@ -39,7 +39,8 @@ static const char *const foreign_keys[] = {"provider", "model", "effort", "inter
 	"container", "tags", "requires", "mutates_checkout", "evidence_policy", "outcome_field",
 	"betas", "sandbox", "thinking", "modelReasoningEffort", "webSearchMode",
 	"additionalDirectories", "fallbackModel", "maxBudgetUsd", "systemPrompt", "allowed_tools",
-	"denied_tools", "mcp", "hooks", "skills", "idle_timeout", "context"};
+	"denied_tools", "mcp", "hooks", "skills", "idle_timeout", "context", "fresh_context",
+	"gate_message", "agents", "settingSources", "persist_session"};
 
 const char *load_foreign_key(size_t number)
 {

@@ -57,8 +57,47 @@ static str line_at(str text, uint32_t number)
 	return line;
 }
 
-/* In a literal block, body line k is file line k behind the `|`, indented; a plain or quoted scalar on one line stands
- * there as it is when no escape shifts it.  Anything else: the place of the whole value. */
+/* Where the byte `at` of a quoted scalar's text is written in the line in which it begins: false where it ends on another, or
+ * behind an escape that is not of one byte. */
+static bool written_at(str line, size_t start, char style, size_t at, size_t *out)
+{
+	size_t i = start;
+	for (size_t done = 0; done < at; done++) {
+		char next = i + 1 < line.len ? line.ptr[i + 1] : '\0';
+		bool is_escape = i < line.len && line.ptr[i] == (style == '"' ? '\\' : '\'');
+		if (i >= line.len || (style == '"' && line.ptr[i] == '"'))
+			return false;
+		if (is_escape && (!next || !strchr(style == '"' ? "nt\"\\/ 0abefrv" : "'", next)))
+			return false;
+		i += is_escape ? 2 : 1;
+	}
+	*out = i;
+	return true;
+}
+
+/* The place of a part of a quoted scalar, where it stands on one line of the file. */
+static bool place_in_quotes(
+	const struct value *value, str line, const struct place *in, struct place *place)
+{
+	str body = value->as.text;
+	size_t from = 0;
+	size_t start = 0;
+	size_t end = 0;
+	if (!value->col || !in->col)
+		return false;
+	for (uint32_t k = 1; k < in->line; k++)
+		from = str_find_char(body, '\n', from) + 1;
+	from += in->col - 1;
+	if (!written_at(line, value->col, value->style, from, &start) ||
+		!written_at(line, value->col, value->style, from + in->len, &end))
+		return false;
+	place->col = (uint32_t)start + 1;
+	place->len = (uint32_t)(end - start);
+	return true;
+}
+
+/* In a literal block, body line k is file line k behind the `|`, indented; a plain scalar on one line stands there as it is, a
+ * quoted one with escapes.  Anything else: the place of the whole value. */
 static struct place place_in_file(
 	const struct pawl_node *node, const struct value *value, struct place in)
 {
@@ -78,8 +117,11 @@ static struct place place_in_file(
 		return place;
 	}
 	str file_line = line_at(scope->source, value->line);
-	size_t quote = value->style == '"' || value->style == '\'';
-	size_t start = value->col - 1 + quote;
+	size_t start = value->col - 1;
+	if (value->style == '"' || value->style == '\'') {
+		place_in_quotes(value, file_line, &in, &place);
+		return place;
+	}
 	if (value->style != '>' && value->col && in.col &&
 		str_eq(str_slice(file_line, start, start + body.len), body)) {
 		place.col = (uint32_t)start + in.col;
@@ -129,7 +171,8 @@ static void copy_problem(const struct pawl_node *node, const struct value *value
 		err_help(out, "%s", problem->help);
 	out->is_warning = problem->is_warning;
 	out->at = place_in_file(node, value, problem->at);
-	if (out->at.line == value->line && value->style != 0 && problem->at.line > 1)
+	bool is_whole = out->at.col == value->col;
+	if (is_whole && value->style != 0 && problem->at.line > 1)
 		err_wrap(out, "in line %u of the text", problem->at.line);
 }
 

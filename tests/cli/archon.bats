@@ -71,3 +71,65 @@ YAML
 	says 'pawl_prompt'
 	says 'pawl_command'
 }
+
+@test "runs within the run are found beside the file; items in quotes are a list; an item is what its run is asked with" {
+	mkdir -p .archon/workflows/deep
+	cat >.archon/workflows/deep/echo-child.yaml <<'YAML'
+name: the-child
+mutates_checkout: false
+nodes:
+  - id: echo
+    depends_on: []
+    bash: |
+      set -euo pipefail
+      case "$ARGUMENTS" in
+        fail-*) exit 1 ;;
+        *)      echo "child-ok: $ARGUMENTS" ;;
+      esac
+YAML
+	cat >.archon/workflows/spread.yaml <<'YAML'
+name: spread
+provider: claude
+nodes:
+  - id: spread
+    workflow: the-child
+    fan_out:
+      items: '["one", "two", "fail-3"]'
+      max_parallel: 2
+      join: all_done
+  - id: again
+    loop_group:
+      max_iterations: 5
+      fresh_context: false
+      until_bash: 'test "$(wc -l < ./counter 2>/dev/null || echo 0)" -ge 3'
+      nodes:
+        - id: tick
+          depends_on: []
+          bash: echo tick >> ./counter && wc -l < ./counter
+  - id: verify
+    depends_on: [spread, again]
+    bash: |
+      out=$spread.output
+      echo "$out"
+YAML
+	ok pawl run .archon/workflows/spread.yaml
+	equal "$(grep -c '^warning' <<<"$output")" 2
+	pawl output last/verify | grep -F '["child-ok: one","child-ok: two",{"failed":true,'
+}
+
+@test "a run within the run that is not there is a warning of lint, and an error of its node" {
+	workflow p <<'YAML'
+name: p
+nodes:
+  - {id: s, workflow: chlid}
+  - {id: t, fan_out: {items: [1, 2]}, workflow: child}
+YAML
+	printf 'name: child\nnodes: [{id: a, bsh: x}]\n' | workflow child
+	ok pawl lint p
+	says 'W-WORKFLOW-MISSING'
+	says 'did you mean `child`?'
+	exits 1 pawl run p
+	says 'child.yaml:2: node `a` has no type'
+	says 'did you mean `bash`?'
+	equal "$(grep -c '^error\[E-TYPE-NONE' <<<"$output")" 1
+}

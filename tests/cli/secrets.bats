@@ -134,3 +134,22 @@ YAML
 	equal "$(pawl output last/end)" '["1 ***","2 ***"] child *** loop ***'
 	! leaks .pawl "$BATS_TEST_TMPDIR/seen"
 }
+
+@test "a secret that a run within the run finds in a file is masked there, too" {
+	workflow child <<'YAML'
+name: child
+nodes:
+  - {id: use, bash: cat handed}
+YAML
+	workflow hand <<'YAML'
+name: hand
+nodes:
+  - {id: write, secrets: [API_TOKEN], bash: 'printf %s "$API_TOKEN" >handed'}
+  - {id: sub, depends_on: write, workflow: child}
+YAML
+	export API_TOKEN=$canary
+	ok pawl run hand -v
+	printf '%s\n' "$output" >"$BATS_TEST_TMPDIR/seen"
+	rm handed
+	! leaks .pawl "$BATS_TEST_TMPDIR/seen"
+}
