@@ -112,6 +112,7 @@ struct types *cli_types(struct cli *cli);
 struct store *cli_store(struct cli *cli, enum store_mode mode, int *exit_code);
 /* The file of a workflow by name or path; NULL: told why, with a did-you-mean. */
 char *cli_find_workflow(struct cli *cli, const char *name);
+char *cli_find_workflow_quietly(struct cli *cli, const char *name, struct err *err);
 /* Of one that a workflow names: those of .archon/workflows are found too.  NULL with *err. */
 char *cli_find_referenced(struct cli *cli, const char *name, struct err *err);
 /* Finds, reads, loads and checks (also with the plugins); NULL: told why. */

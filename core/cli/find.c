@@ -187,6 +187,11 @@ static char *find_in(struct cli *cli, const char *name, unsigned places, struct 
 	return f.found;
 }
 
+char *cli_find_workflow_quietly(struct cli *cli, const char *name, struct err *err)
+{
+	return find_in(cli, name, OWN_PLACES, err);
+}
+
 char *cli_find_referenced(struct cli *cli, const char *name, struct err *err)
 {
 	return find_in(cli, name, ALL_PLACES, err);
