@@ -105,7 +105,7 @@ talker() {
 		description: prints something else in each attempt
 		nodes:
 		  - id: a
-		    bash: if [ -e second ]; then sleep 0.6; echo new; else echo old; sleep 60; fi
+		    bash: if [ -e second ]; then touch begun; sleep 0.6; echo new; else echo old; sleep 60; fi
 	YAML
 	"$PAWL" run twice -q &
 	local runner=$!
@@ -113,7 +113,7 @@ talker() {
 	kill -9 "$runner"
 	touch second
 	pawl resume -q &
-	sleep 0.2
+	wait_for begun
 	ok pawl logs -f 1/a
 	equal "$output" new
 	wait

@@ -3,6 +3,8 @@
 # each kind of node, going on, putting files back, answering, judging, dropping, setting a damaged database aside.  After
 # each death the next command goes on, with nothing lost, and nothing run again that was recorded.
 #
+# Then each of them fails instead, with each of the errors that a file system has: it is said, and once it is over all goes on.
+#
 # There are some hundred calls to each command: every STRIDE-th is tried, from a first one that differs from time to time.
 # All of them: STRIDE=1 bats tests/crash/calls.bats
 
@@ -182,6 +184,43 @@ finished() {
 	rm -rf .pawl/state out
 	keep_project
 	AT_LEAST=200 each_call finished run w
+}
+
+# each_failing STRIDE ERRNO once|always ARGUMENTS...: as each_call, with calls that fail and a pawl that lives.
+each_failing() {
+	local stride=$1 errno=$2 on=$3 call status
+	shift 3
+	for ((call = FIRST; ; call += stride)); do
+		restore_project
+		# Through a pipe: a file would take no message either.
+		FAIL_WITH=$errno FAIL_ON=$on timeout -k 1 60 "$DIE_AT_CALL" "$call" "$PAWL" "$@" 2>&1 | cat >"$HOME/out"
+		status=${PIPESTATUS[0]}
+		[ $status -ne 124 ] || break
+		[ $status -le 4 ] || { cat "$HOME/out"; fail "errno $errno $on, call $call: exit $status"; return 1; }
+		[ $status -eq 0 ] || grep -q 'E-\|help: \|failed' "$HOME/out" ||
+			{ cat "$HOME/out"; fail "errno $errno $on, call $call: not a word"; return 1; }
+		nothing_left || { fail "errno $errno $on, call $call: left $(left_over)"; return 1; }
+		cp "$LOG" "$HOME/log.before"
+		finished >"$HOME/check" 2>&1 ||
+			{ cat "$HOME/out" "$HOME/check"; fail "errno $errno $on, call $call"; return 1; }
+	done
+	echo "errno $errno $on: $call calls"
+	[ "$call" -gt "$stride" ]
+}
+
+@test "each call fails: no space, an error of the disk, no descriptors, read-only" {
+	[ "$(uname -m)" = x86_64 ] || skip 'calls can be made to fail on x86_64 only'
+	all_kinds
+	pawl run w
+	outcome 1 >"$HOME/expected"
+	rm -rf .pawl/state out
+	keep_project
+	local stride=$((STRIDE < 4 ? STRIDE : STRIDE * 5))
+	each_failing $stride 28 once run w
+	each_failing $stride 28 always run w
+	each_failing $stride 5 once run w
+	each_failing $stride 24 once run w
+	each_failing $stride 30 always run w
 }
 
 @test "a resume of a run that was killed in the middle" {

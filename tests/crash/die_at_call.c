@@ -5,7 +5,10 @@
  *     die_at_call N PROGRAM [ARGUMENT...]
  *
  * Exits with what the program exits with, or with 137 where it was killed.  N=0 only counts: the number of calls goes to the
- * file that $DIE_AT_CALL_COUNT names.  Threads count, children don't. */
+ * file that $DIE_AT_CALL_COUNT names.  Threads count, children don't.
+ *
+ * With FAIL_WITH=ERRNO, a number, that call is not made and fails instead, and the program lives; with FAIL_ON=always so do
+ * all calls after it.  Exits with 124 where the program ended by itself before the call. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,6 +19,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -77,6 +81,29 @@ static void write_count(uint64_t calls)
 	fclose(file);
 }
 
+/* Not made; gives -ERRNO.  The thread is left as it is after a system call. */
+static bool fail_call(pid_t pid, int number)
+{
+#ifdef __x86_64__
+	struct user_regs_struct regs;
+	int status;
+	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) != 0)
+		return false;
+	regs.orig_rax = (unsigned long long)-1;
+	if (ptrace(PTRACE_SETREGS, pid, NULL, &regs) != 0 ||
+		ptrace(PTRACE_SYSCALL, pid, NULL, NULL) != 0 ||
+		waitpid(pid, &status, __WALL) != pid || !WIFSTOPPED(status) ||
+		ptrace(PTRACE_GETREGS, pid, NULL, &regs) != 0)
+		return false;
+	regs.rax = (unsigned long long)-(long long)number;
+	return ptrace(PTRACE_SETREGS, pid, NULL, &regs) == 0;
+#else
+	(void)pid;
+	(void)number;
+	return false;
+#endif
+}
+
 /* A thread or the process has stopped before or after a system call. */
 static bool is_change(pid_t pid)
 {
@@ -100,7 +127,22 @@ static int signal_of(int status, bool *started)
 	return sig;
 }
 
-static int follow(pid_t program, uint64_t at)
+/* What becomes of the calls from the one that was chosen. */
+struct plan {
+	uint64_t at;
+	int error; /* 0: the program is killed */
+	bool is_always;
+};
+
+static struct plan make_plan(uint64_t at)
+{
+	const char *error = getenv("FAIL_WITH");
+	const char *on = getenv("FAIL_ON");
+	return (struct plan){
+		at, error ? (int)strtol(error, NULL, 10) : 0, on && strcmp(on, "always") == 0};
+}
+
+static int follow(pid_t program, const struct plan *plan)
 {
 	uint64_t calls = 0;
 	for (;;) {
@@ -110,17 +152,22 @@ static int follow(pid_t program, uint64_t at)
 			return errno == EINTR ? 1 : 126;
 		if (pid == program && WIFEXITED(status)) {
 			write_count(calls);
-			return WEXITSTATUS(status);
+			return plan->error && calls < plan->at ? 124 : WEXITSTATUS(status);
 		}
 		if (pid == program && WIFSIGNALED(status))
 			return 128 + WTERMSIG(status);
 		if (!WIFSTOPPED(status))
 			continue;
 		bool is_call = WSTOPSIG(status) == (SIGTRAP | 0x80);
-		if (is_call && is_change(pid) && ++calls == at) {
+		bool is_next = is_call && is_change(pid) && ++calls == plan->at;
+		if (is_next && !plan->error) {
 			kill(program, SIGKILL);
 			continue;
 		}
+		bool fails = is_next || (is_call && plan->is_always && plan->at &&
+						calls > plan->at && is_change(pid));
+		if (fails && !fail_call(pid, plan->error))
+			return 125;
 		/* A new thread begins with a SIGSTOP that is not meant for it. */
 		bool has_started = pid == program;
 		ptrace(PTRACE_SYSCALL, pid, NULL,
@@ -154,5 +201,6 @@ int main(int argc, char **argv)
 		return 125;
 	}
 	ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
-	return follow(pid, at);
+	struct plan plan = make_plan(at);
+	return follow(pid, &plan);
 }
