@@ -110,6 +110,10 @@ const char *cli_project(struct cli *cli);
 struct types *cli_types(struct cli *cli);
 /* NULL: told why.  In STORE_READ without a store: NULL, and *exit_code is 0 when `absent_is_fine` (nothing was told). */
 struct store *cli_store(struct cli *cli, enum store_mode mode, int *exit_code);
+/* To change what there is: never makes a store, where nothing has run it tells so and gives NULL. */
+struct store *cli_store_to_change(struct cli *cli, int *exit_code);
+/* Whether anything has run here. */
+bool cli_has_store(struct cli *cli);
 /* The file of a workflow by name or path; NULL: told why, with a did-you-mean. */
 char *cli_find_workflow(struct cli *cli, const char *name);
 char *cli_find_workflow_quietly(struct cli *cli, const char *name, struct err *err);

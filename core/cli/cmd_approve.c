@@ -181,7 +181,7 @@ static int answer(struct answering *a, const char *which)
 	int code = EXIT_USAGE;
 	int64_t id = 0;
 	int64_t root = 0;
-	a->store = cli_store(a->cli, STORE_WRITE, &code);
+	a->store = cli_store_to_change(a->cli, &code);
 	if (!a->store)
 		return code;
 	bool ok = cli_parse_run(a->cli, a->store, which, &id, &a->node) &&

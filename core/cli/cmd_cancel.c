@@ -113,7 +113,7 @@ static int settle(struct cli *cli, int64_t id, enum run_state state)
 	size_t count = 0;
 	struct err err = {0};
 	struct run_row run = {0};
-	struct store *store = cli_store(cli, STORE_WRITE, &code);
+	struct store *store = cli_store_to_change(cli, &code);
 	if (!store)
 		return code;
 	code = EXIT_USAGE;

@@ -118,11 +118,14 @@ static int run_gc(struct cli *cli, int argc, char **argv)
 				"`pawl gc` takes no words");
 		} else if ((!size || parse_size(cli, size, &options.max_bytes)) &&
 			   (!age || parse_age(cli, age, &options.older_than_ms))) {
-			struct store *store = cli_store(cli, STORE_WRITE, &code);
+			bool is_empty = !cli_has_store(cli);
+			struct store *store = is_empty ? NULL : cli_store(cli, STORE_WRITE, &code);
 			if (store && !store_gc(store, &options, &report, &err))
 				code = talk_fail(cli, &err);
-			else if (store)
+			else if (store || is_empty)
 				print(cli, &options, &report);
+			if (is_empty)
+				code = EXIT_DONE;
 			store_close(store);
 		}
 	}

@@ -271,7 +271,7 @@ static int invalidate(struct cli *cli, struct invalidation *inv, const struct ar
 			"pawl invalidate RUN NODE…, or pawl invalidate RUN --downstream-of NODE");
 		return talk_fail(cli, &err);
 	}
-	inv->store = cli_store(cli, STORE_WRITE, &code);
+	inv->store = cli_store_to_change(cli, &code);
 	if (!inv->store)
 		return code;
 	code = EXIT_USAGE;

@@ -64,7 +64,9 @@ static int run_lint(struct cli *cli, int argc, char **argv)
 		if (!words.list.len)
 			cli_each_workflow(cli, lint_file, &l);
 		if (!l.files && !l.bad)
-			talk_note(cli, "no workflows in %s/.pawl/workflows", cli_project(cli));
+			talk_note(cli,
+				"no workflows in %s/.pawl/workflows; `pawl init` begins with one",
+				cli_project(cli));
 		code = l.bad ? EXIT_USAGE : EXIT_DONE;
 	}
 	args_finish(&words);

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/objects.h"
 #include "cli/progress.h"
+#include "cli/rows.h"
 #include "data/json.h"
 #include "data/yaml.h"
 #include "engine/engine.h"
@@ -308,6 +309,9 @@ static int run_job(struct job *job, struct run_args *a, const char *stored_input
 	job->options.fail_fast = a->fail_fast;
 	job->options.no_suspect = a->no_suspect;
 	job->options.verbose = cli->is_verbose;
+	if (!a->jobs || a->jobs >= 100000)
+		return rows_usage(cli, "leave it out: as many as there are CPUs",
+			"--jobs takes 1 to 99999, not %lld", (long long)a->jobs);
 	job->options.jobs = jobs_for(cli, a->jobs);
 	if (!job->options.jobs)
 		return EXIT_SYSTEM;
@@ -356,8 +360,7 @@ static const char *one_word(
 	if (a->words.list.len)
 		err_help(&err, "arguments for the workflow itself stand behind `--`");
 	else
-		err_help(
-			&err, "name it, or a file: pawl run NAME; `pawl list` shows what there is");
+		err_help(&err, "name it, or its file; `pawl list` shows what there is");
 	talk_fail(cli, &err);
 	return NULL;
 }
@@ -435,10 +438,12 @@ static int resume_run(struct cli *cli, struct run_args *a, bool is_plan)
 	struct job job = {.cli = cli, .options = {.plan = is_plan}, .code = EXIT_USAGE};
 	if (!which)
 		return EXIT_USAGE;
-	job.store = cli_store(cli, is_plan ? STORE_READ_OR_EMPTY : STORE_WRITE, &code);
+	bool may_write = !is_plan && cli_has_store(cli);
+	job.store = cli_store(cli, may_write ? STORE_WRITE : STORE_READ_OR_EMPTY, &code);
 	if (!job.store)
 		return code;
-	reconcile(&job);
+	if (may_write)
+		reconcile(&job);
 	code = job.code;
 	if (find_resumed(&job, which, &row)) {
 		job.workflow = cli_load_file(cli, row.file.ptr);
@@ -456,7 +461,7 @@ static int resume_run(struct cli *cli, struct run_args *a, bool is_plan)
 static int with_args(struct cli *cli, const struct command *command, int argc, char **argv,
 	int (*run)(struct cli *cli, struct run_args *a, bool is_plan), bool is_plan)
 {
-	struct run_args a = {0};
+	struct run_args a = {.jobs = -1};
 	int code = EXIT_USAGE;
 	const struct arg args[] = {
 		{"reuse", 0, ARG_VALUE, &a.reuse, NULL},

@@ -82,7 +82,7 @@ static int runs(struct cli *cli, const char *workflow, int64_t limit)
 	int code = EXIT_DONE;
 	struct err err = {0};
 	struct run_list list = {0};
-	struct store *store = cli_store(cli, STORE_READ, &code);
+	struct store *store = cli_store(cli, STORE_READ_OR_EMPTY, &code);
 	if (!store)
 		return code;
 	if (!runs_list(store, &cli->arena, str_of(workflow), (size_t)limit, false, &list, &err)) {

@@ -154,8 +154,8 @@ static int run_quarantine(struct cli *cli, int argc, char **argv)
 					? "say why: it is what people read when the output is refused"
 					: "quarantine the output of which node?");
 		} else {
-			struct store *store =
-				cli_store(cli, dry_run ? STORE_READ : STORE_WRITE, &code);
+			struct store *store = dry_run ? cli_store(cli, STORE_READ, &code)
+			                              : cli_store_to_change(cli, &code);
 			if (store)
 				code = quarantine(cli, store, words.list.ptr[0], reason, dry_run);
 			store_close(store);
@@ -293,8 +293,8 @@ static int run_release(struct cli *cli, int argc, char **argv)
 			code = rows_usage(cli, "pawl release DIGEST, or pawl release RUN/NODE",
 				"release what?");
 		} else {
-			struct store *store =
-				cli_store(cli, dry_run ? STORE_READ : STORE_WRITE, &code);
+			struct store *store = dry_run ? cli_store(cli, STORE_READ, &code)
+			                              : cli_store_to_change(cli, &code);
 			if (store)
 				code = release(cli, store, words.list.ptr[0], dry_run);
 			store_close(store);
@@ -355,7 +355,7 @@ static int verdicts(struct cli *cli, bool all)
 	int code = EXIT_DONE;
 	struct err err = {0};
 	struct verdict_list list = {0};
-	struct store *store = cli_store(cli, STORE_READ, &code);
+	struct store *store = cli_store(cli, STORE_READ_OR_EMPTY, &code);
 	if (!store)
 		return code;
 	if (!verdicts_list(store, &cli->arena, all, &list, &err))

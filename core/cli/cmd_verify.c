@@ -295,7 +295,7 @@ static int run_verify(struct cli *cli, int argc, char **argv)
 			code = rows_usage(
 				cli, "pawl verify NODE [--run RUN]", "verify which node?");
 		} else {
-			struct store *store = cli_store(cli, STORE_WRITE, &code);
+			struct store *store = cli_store_to_change(cli, &code);
 			if (store)
 				code = verify(cli, store, words.list.ptr[0], run);
 			store_close(store);

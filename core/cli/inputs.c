@@ -35,6 +35,17 @@ static void put(struct inputs *in, str name, const struct value *value)
 	*vec_push(&in->members) = (struct value_member){.key = name, .value = *value};
 }
 
+static const char *describe_inputs(const struct inputs *in)
+{
+	struct buf names = {0};
+	for (size_t i = 0; i < in->workflow->inputs.len; i++)
+		buf_printf(&names, "%s%.*s", i ? ", " : "it takes ",
+			STR_ARG(in->workflow->inputs.ptr[i].name));
+	const char *text = arena_str(&in->cli->arena, buf_str(&names)).ptr;
+	buf_finish(&names);
+	return text;
+}
+
 static void add(struct inputs *in, str name, const struct value *value)
 {
 	const struct input_spec *spec = find_spec(in->workflow, name);
@@ -49,6 +60,11 @@ static void add(struct inputs *in, str name, const struct value *value)
 		str near = str_nearest(name, names, in->workflow->inputs.len);
 		if (near.len)
 			err_help(err, "did you mean `%.*s`?", STR_ARG(near));
+		else
+			err_help(err, "%s",
+				in->workflow->inputs.len
+					? describe_inputs(in)
+					: "it takes none: they are declared under `inputs`");
 		return;
 	}
 	if (!workflow_input_fits(spec->type, value)) {

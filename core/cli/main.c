@@ -62,6 +62,12 @@ static int unknown_command(struct cli *cli, const char *name)
 {
 	struct err err = {0};
 	VEC(str) names = {0};
+	if (name[0] == '-') {
+		err_set(&err, "E-USAGE", "`pawl` has no option %s", name);
+		err_help(&err, "options stand behind a command; before one there may be "
+			       "--json, -q, -v, --no-color, --help, --version");
+		return talk_fail(cli, &err);
+	}
 	for (size_t i = 0; commands[i]; i++)
 		*vec_push(&names) = str_of(commands[i]->name);
 	str near = str_nearest(str_of(name), names.ptr, names.len);
@@ -123,6 +129,8 @@ static int dispatch(struct cli *cli, int argc, char **argv)
 		if (!strcmp(argv[1], commands[i]->name))
 			return commands[i]->run(cli, argc - 1, argv + 1);
 	}
+	if (!strcmp(argv[1], "version"))
+		return version(cli);
 	return unknown_command(cli, argv[1]);
 }
 

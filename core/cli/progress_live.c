@@ -109,14 +109,23 @@ static void add_elapsed(struct buf *out, uint64_t ms)
 		add_seconds(out, ms);
 }
 
+/* Of what runs now too: items, and nodes of runs within the run, are longer than what the workflow lists. */
+static size_t name_width(const struct progress *p, size_t most)
+{
+	size_t width = p->id_width < 8 ? 8 : p->id_width;
+	for (size_t i = 0; i < p->live->active.len; i++) {
+		size_t own = utf8_width(p->live->active.ptr[i].seen->name);
+		width = own > width && own <= 32 ? own : width;
+	}
+	return width > most ? most : width;
+}
+
 static void add_node(struct row *row, const struct active *a, uint64_t now)
 {
 	struct progress *p = row->p;
 	struct buf time = {0};
 	struct buf why = {0};
-	size_t id_width = p->id_width < 8 ? 8 : p->id_width;
-	if (id_width > row->most / 2)
-		id_width = row->most / 2;
+	size_t id_width = name_width(p, row->most / 2);
 	if (a->again_ms) {
 		buf_add_z(&time, "in ");
 		add_elapsed(&time, a->again_ms > now ? a->again_ms - now : 0);

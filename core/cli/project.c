@@ -99,6 +99,27 @@ struct types *cli_types(struct cli *cli)
 	return cli->types;
 }
 
+static int fail_none(struct cli *cli)
+{
+	struct err err = {0};
+	err_set(&err, "E-RUN-NONE", "nothing has run yet in %s", cli_project(cli));
+	err_help(&err, "run a workflow first: pawl run NAME");
+	return talk_fail(cli, &err);
+}
+
+bool cli_has_store(struct cli *cli)
+{
+	return has_entry(cli_project(cli), ".pawl/state/pawl.db");
+}
+
+struct store *cli_store_to_change(struct cli *cli, int *exit_code)
+{
+	if (cli_has_store(cli))
+		return cli_store(cli, STORE_WRITE, exit_code);
+	*exit_code = fail_none(cli);
+	return NULL;
+}
+
 struct store *cli_store(struct cli *cli, enum store_mode mode, int *exit_code)
 {
 	struct err err = {0};
@@ -110,9 +131,7 @@ struct store *cli_store(struct cli *cli, enum store_mode mode, int *exit_code)
 			*exit_code =
 				EXIT_DONE; /* it was a warning: a damaged store was set aside */
 	} else if (!store) {
-		err_set(&err, "E-RUN-NONE", "nothing has run yet in %s", cli->project);
-		err_help(&err, "run a workflow first: pawl run NAME");
-		*exit_code = talk_fail(cli, &err);
+		*exit_code = fail_none(cli);
 	}
 	return store;
 }
@@ -321,6 +340,8 @@ bool cli_parse_run(struct cli *cli, struct store *store, const char *text, int64
 			*run = list.ptr[0].id;
 			return resolve(cli, store, run, node);
 		}
+		fail_none(cli);
+		return false;
 	}
 	if (str_to_u64(number, &value) && value && value <= INT64_MAX) {
 		*run = (int64_t)value;

@@ -132,8 +132,15 @@ talker() {
 	YAML
 	pawl run flaky -q &
 	wait_for .pawl/state/runs/1
-	exits 130 timeout --foreground --preserve-status -s INT 1.5 "$PAWL" logs -f 1/a
-	equal "$output" "$(printf 'first\nsecond')"
+	# What is started in the background by a shell without job control ignores SIGINT.
+	env --default-signal=INT "$PAWL" logs -f 1/a >followed 2>said &
+	local follower=$! code=0
+	until_has second followed
+	kill -INT "$follower"
+	wait "$follower" || code=$?
+	equal "$code" 130
+	equal "$(cat said)" ""
+	equal "$(cat followed)" "$(printf 'first\nsecond')"
 	touch go
 	wait
 	ok pawl show 1/a
