@@ -145,7 +145,7 @@ static uint32_t jobs_for(struct cli *cli, int64_t wanted)
 
 static int exit_code_of(const struct job *job, const struct engine_summary *summary)
 {
-	if (summary->error ||
+	if (summary->is_broken ||
 		(summary->state == RUN_FAILED && !summary->failed && summary->cancelled))
 		return EXIT_SYSTEM;
 	switch (summary->state) {

@@ -93,8 +93,10 @@ struct engine_summary {
 	uint32_t ran, reused; /* bodies: of every item and iteration, and of runs in this one */
 	uint32_t failed, skipped, cancelled; /* nodes of `total` */
 	uint64_t ms;
-	int signal;              /* that interrupted it, or 0 */
-	const struct err *error; /* what ended the run apart from nodes (the store), or NULL */
+	int signal; /* that interrupted it, or 0 */
+	const struct err *
+		error; /* what ended the run apart from nodes (the store), or NULL; in the event only */
+	bool is_broken; /* there was such an error */
 };
 
 struct engine_events {

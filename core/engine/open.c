@@ -172,7 +172,8 @@ void engine_end(struct engine *engine, struct engine_summary *summary)
 		.cancelled = engine->count[NODE_CANCELLED],
 		.ms = engine->world->mono_ms(engine->world->ctx) - engine->started_mono,
 		.signal = engine->signal,
-		.error = err_is_set(&engine->error) ? &engine->error : NULL};
+		.error = err_is_set(&engine->error) ? &engine->error : NULL,
+		.is_broken = err_is_set(&engine->error)};
 	if (engine->events->run_ended)
 		engine->events->run_ended(engine->events->arg, summary);
 	summary->error = NULL;

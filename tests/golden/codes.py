@@ -207,9 +207,9 @@ def play_in(machine, recipe, top):
     child = subprocess.Popen(shell, cwd=project, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, start_new_session=True)
     try:
-        out, _ = child.communicate(timeout=60)
+        out, _ = child.communicate(timeout=120)
     except subprocess.TimeoutExpired:
-        return None, "it did not end within a minute"
+        return None, "it did not end within two minutes"
     finally:
         end_group(child.pid)
     log = project / "setup.log"
