@@ -19,6 +19,13 @@ static struct err *bad(
 	return diags_error(load->diags, load_place(load, value), code, "%s", what);
 }
 
+/* Archon's, of loops that talk to a model. */
+static bool is_foreign_in_loop(str key)
+{
+	return str_is(key, "fresh_context") || str_is(key, "interactive") ||
+	       str_is(key, "gate_message");
+}
+
 static void refuse_unknown(struct load *load, const struct value *map, const char *what,
 	const str *known, size_t count)
 {
@@ -27,7 +34,7 @@ static void refuse_unknown(struct load *load, const struct value *map, const cha
 		bool is_known = false;
 		for (size_t k = 0; k < count; k++)
 			is_known = is_known || str_eq(m->key, known[k]);
-		if (!is_known && load_is_foreign_key(m->key)) {
+		if (!is_known && !strcmp(what, "loop_group") && is_foreign_in_loop(m->key)) {
 			load_note_foreign(load, m);
 			is_known = true;
 		}

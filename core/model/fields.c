@@ -278,7 +278,22 @@ static void take_elsewhere(struct load *load, struct node *node, const struct va
 	"{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\",\"items\":{\"type\":\"string\"}}]}"
 #define DURATION \
 	"{\"anyOf\":[{\"type\":\"integer\",\"minimum\":1},{\"type\":\"string\",\"pattern\":\"^[0-9]+ ?(ms|s|m|h|d)$\"}]}"
+#define DELAY \
+	"{\"anyOf\":[{\"type\":\"integer\",\"minimum\":0},{\"type\":\"string\",\"pattern\":\"^[0-9]+ ?(ms|s|m|h|d)$\"}]}"
 #define OBJECT "{\"type\":\"object\"}"
+#define FAN_OUT                                                                                               \
+	"{\"type\":\"object\",\"required\":[\"items\"],\"properties\":{"                                      \
+	"\"items\":{\"anyOf\":[{\"type\":\"array\"},{\"type\":\"string\",\"pattern\":\"^\\\\s*[$\\\\[]\"}]}," \
+	"\"as\":{\"type\":\"string\",\"pattern\":\"^[A-Za-z_][A-Za-z0-9_-]{0,63}$\"},"                        \
+	"\"max_parallel\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":10000},"                            \
+	"\"join\":{\"enum\":[\"all_success\",\"all_done\"]}},\"additionalProperties\":false}"
+#define SUBJECT                                                                                             \
+	"{\"type\":\"object\",\"properties\":{\"json\":{},\"schema\":{},\"not_empty\":{},\"min_bytes\":{}," \
+	"\"max_bytes\":{},\"matches\":{},\"not_matches\":{}},\"additionalProperties\":false}"
+#define ENSURE                                                              \
+	"{\"type\":\"object\",\"properties\":{\"output\":" SUBJECT          \
+	",\"files\":{\"type\":\"object\",\"additionalProperties\":" SUBJECT \
+	"},\"run\":{\"type\":\"string\"}},\"additionalProperties\":false}"
 
 static const struct field fields[] = {
 	{"id", take_elsewhere,
@@ -291,12 +306,12 @@ static const struct field fields[] = {
 	{"timeout", take_timeout, DURATION},
 	{"retry", take_node_retry,
 		"{\"type\":\"object\",\"properties\":{\"max_attempts\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":20},"
-		"\"delay_ms\":" DURATION
+		"\"delay_ms\":" DELAY
 		",\"backoff\":{\"type\":\"number\",\"minimum\":1,\"maximum\":100},"
 		"\"on_error\":{\"enum\":[\"all\",\"transient\"]}},\"additionalProperties\":false}"},
 	{"always_run", take_always_run, "{\"type\":\"boolean\"}"},
 	{"cache", take_cache,
-		"{\"anyOf\":[{\"type\":\"boolean\"},{\"type\":\"object\",\"properties\":{\"ttl\":" DURATION
+		"{\"anyOf\":[{\"type\":\"boolean\"},{\"type\":\"object\",\"properties\":{\"ttl\":" DELAY
 		",\"policy\":" STRS ",\"key\":" STRS "},\"additionalProperties\":false}]}"},
 	{"reads", take_reads, STRS},
 	{"writes", take_writes, STRS},
@@ -306,12 +321,12 @@ static const struct field fields[] = {
 	{"pass_env", take_pass_env, STRS},
 	{"secrets", take_secrets, STRS},
 	{"with", take_with, OBJECT},
-	{"ensure", take_ensure, OBJECT},
+	{"ensure", take_ensure, ENSURE},
 	{"output_format", take_output_format, OBJECT},
 	{"dir", take_dir, TEXT},
 	{"pool", take_pool, TEXT},
 	{"output_type", take_output_type, TEXT},
-	{"fan_out", take_elsewhere, OBJECT},
+	{"fan_out", take_elsewhere, FAN_OUT},
 	{"tags", take_tags, "{\"anyOf\":[" STRS "," OBJECT "]}"},
 };
 

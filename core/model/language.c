@@ -4,7 +4,7 @@
 #include "data/json.h"
 #include "model/load.h"
 
-#define NODES "{\"type\":\"array\",\"items\":{\"$ref\":\"#/definitions/node\"}}"
+#define NODES "{\"type\":\"array\",\"minItems\":1,\"items\":{\"$ref\":\"#/definitions/node\"}}"
 
 /* The core's own types; plugins bring the schema of theirs. */
 static const struct own_type {
@@ -23,7 +23,8 @@ static const struct own_type {
 	{"loop_group",
 		"{\"type\":\"object\",\"required\":[\"nodes\",\"max_iterations\"],\"properties\":{\"nodes\":" NODES
 		",\"max_iterations\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000000},\"until\":{\"type\":\"string\"},"
-		"\"returns\":{\"type\":\"string\"}},\"patternProperties\":{\"^until_\":{}},\"additionalProperties\":false}"},
+		"\"returns\":{\"type\":\"string\"},\"fresh_context\":{},\"interactive\":{},\"gate_message\":{}},"
+		"\"patternProperties\":{\"^until_\":{}},\"additionalProperties\":false}"},
 };
 
 struct writing {

@@ -120,3 +120,34 @@ whole_language() {
 	exits 4 pawl schema --check gone.yaml || exits 2 pawl schema --check gone.yaml
 	says "gone.yaml"
 }
+
+@test "a corpus: the schema accepts what lint accepts, and refuses what has not its shape" {
+	local number=0 verdict kind text name path linted checked got
+	printf 'name: child\ninputs: {a: {}}\nnodes: [{id: c, bash: echo}]\n' | workflow child
+	echo 'return {api = 1}' | tee a.lua >b.lua
+	while read -r verdict kind text; do
+		[ "$verdict" != '#' ] || continue
+		number=$((number + 1))
+		name=$(printf 'c%03d' "$number")
+		{
+			printf 'name: %s\nnodes:\n  - {id: z, bash: echo}\n' "$name"
+			case $kind$text in
+			n*) printf '  - %s\n' "$text" ;;
+			*depends_on*) printf '  - id: a\n    bash: echo\n    %s\n' "$text" ;;
+			*) printf '  - id: a\n    bash: echo\n    depends_on: [z]\n    %s\n' "$text" ;;
+			esac
+		} | workflow "$name"
+		echo "$name $verdict $text" >>wanted
+	done <"$BATS_TEST_DIRNAME/../data/language/corpus.txt"
+	test "$number" -gt 100
+	linted=$(pawl lint 2>/dev/null || true)
+	checked=$(pawl schema --check .pawl/workflows/*.yaml 2>/dev/null || true)
+	while read -r name verdict text; do
+		path=.pawl/workflows/$name.yaml
+		got=no
+		! grep -q "^ok  $path\$" <<<"$checked" || got=lint
+		! grep -q "^ok  $name " <<<"$linted" || got=$([ $got = lint ] && echo ok || echo 'lint only')
+		[ "$got" = "$verdict" ] || echo "$text: $got, not $verdict"
+	done <wanted >differences
+	equal "$(cat differences)" ''
+}
