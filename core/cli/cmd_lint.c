@@ -85,6 +85,7 @@ static void print_type_json(struct cli *cli, str keyword, const char *path,
 		object_text(&out, "summary", str_of(type->type->summary));
 		object_text(&out, "plugin", str_of(type->plugin->id));
 		object_text(&out, "version", str_of(type->plugin->version));
+		object_bool(&out, "apart", plug_runs_apart(type));
 	} else {
 		object_text(&out, "problem", str_of(problem));
 	}
@@ -100,9 +101,12 @@ static void list_type(void *arg, str keyword, const char *path, const char *refu
 	if (l->cli->is_json)
 		print_type_json(l->cli, keyword, path, type, refused ? refused : err.message);
 	else if (type)
-		talk_outf(l->cli, "%-12.*s %s\n             %s %s, %s\n", STR_ARG(keyword),
+		talk_outf(l->cli, "%-12.*s %s\n             %s %s, %s%s\n", STR_ARG(keyword),
 			type->type->summary ? type->type->summary : "", type->plugin->id,
-			type->plugin->version, path);
+			type->plugin->version, path,
+			plug_runs_apart(type)
+				? "\n             it crashed before, so it runs in a process of its own"
+				: "");
 	else
 		talk_outf(l->cli, "%-12.*s can't be used: %s\n             %s\n", STR_ARG(keyword),
 			refused ? refused : err.message, path);

@@ -108,6 +108,10 @@ goes_on() {
 		says "fail   bad     the plugin test.hostile "
 		says " in start() of node bad"
 	done
+	ok pawl types
+	says "it crashed before, so it runs in a process of its own"
+	ok pawl types --json
+	equal "$(jq -r 'select(.apart) | .type' <<<"$output")" "hostile"
 	# Another file is trusted anew, and so is this one when its line is gone.
 	digest=$(sha256sum "$PLUGINS/pawl_hostile.so" | cut -c 1-16)
 	equal "$(sort -u .pawl/state/crashed-plugins)" "test.hostile 1.0 $digest"
