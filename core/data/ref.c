@@ -51,8 +51,7 @@ static bool take_field(str text, size_t *at, str word)
 	return true;
 }
 
-/* ".a.b.0": segments of id characters, each behind a dot. */
-static str take_path(str text, size_t *at)
+str ref_take_path(str text, size_t *at)
 {
 	size_t start = *at;
 	while (*at + 1 < text.len && text.ptr[*at] == '.' && is_id(text.ptr[*at + 1])) {
@@ -68,7 +67,7 @@ static bool take_output(str text, size_t *at, str name, struct ref *out)
 	if (!take_field(text, at, STR("output")))
 		return false;
 	out->name = name;
-	out->path = take_path(text, at);
+	out->path = ref_take_path(text, at);
 	return true;
 }
 
@@ -84,6 +83,9 @@ static bool take_dotted(str text, size_t *at, struct ref *out)
 		out->kind = REF_INPUT;
 		out->name = second;
 		*at = end + 1 + second.len;
+		/* Without braces what follows is text: $INPUTS.name.txt */
+		if (out->braced)
+			out->path = ref_take_path(text, at);
 		return true;
 	}
 	size_t inner = end + 1 + second.len;
@@ -166,13 +168,14 @@ void ref_write(struct buf *out, const struct ref *ref)
 		[REF_LOOP_PREV] = "LOOP_PREV.",
 		[REF_VARIABLE] = "",
 	};
-	buf_printf(out, "$%s%.*s", prefixes[ref->kind], STR_ARG(ref->name));
+	bool is_field = ref->kind == REF_INPUT && ref->path.len;
+	buf_printf(out, "$%s%s%.*s", is_field ? "{" : "", prefixes[ref->kind], STR_ARG(ref->name));
 	if (ref->kind == REF_OUTPUT || ref->kind == REF_LOOP_PREV)
 		buf_add_z(out, ".output");
 	if (ref->kind == REF_STATE)
 		buf_add_z(out, ".state");
 	if (ref->path.len)
-		buf_printf(out, ".%.*s", STR_ARG(ref->path));
+		buf_printf(out, ".%.*s%s", STR_ARG(ref->path), is_field ? "}" : "");
 }
 
 bool ref_expand(str text, const struct ref_resolver *resolver, struct buf *out, struct err *err)

@@ -1,6 +1,6 @@
 /* ref: references to other nodes' outputs, inputs and loop state, as they stand in workflow text.
  *
- *     $id.output   $id.output.a.b.0   ${id.output.a}   $id.state   $INPUTS.name   $LOOP_PREV.id.output
+ *     $id.output   $id.output.a.b.0   ${id.output.a}   $id.state   $INPUTS.name   ${INPUTS.name.a}   $LOOP_PREV.id.output
  *     $ARGUMENTS  $USER_MESSAGE  $ARTIFACTS_DIR  $STATE_DIR  $RUN_ID  $WORKFLOW_ID  $PROJECT_DIR
  *
  * \$id.output is literal.  One pass: values are never expanded again.  Pure: it does not know which nodes there are; who
@@ -16,7 +16,7 @@ enum ref_kind { REF_OUTPUT, REF_STATE, REF_INPUT, REF_LOOP_PREV, REF_VARIABLE };
 struct ref {
 	enum ref_kind kind;
 	str name; /* node id, input name or variable name; part of the text */
-	str path; /* "a.b.0" behind .output, or empty */
+	str path; /* "a.b.0" behind .output, or in braces behind an input's name; or empty */
 	size_t start; /* bytes [start, end) of the text, from the '$' (or the backslash, if escaped) on */
 	size_t end;
 	bool escaped; /* \$...: literal, nothing to resolve */
@@ -29,6 +29,9 @@ bool ref_next(str text, size_t *at, struct ref *out);
 
 /* The reference whose '$' is text.ptr[at], never an escaped one: for lexers that know their own escapes. */
 bool ref_at(str text, size_t at, struct ref *out);
+
+/* ".a.b.0" at *at: segments of id characters, each behind a dot.  Moves *at behind them; empty where there is none. */
+str ref_take_path(str text, size_t *at);
 
 /* As an author would write it: "$n.output.a", in `buf`. */
 void ref_write(struct buf *out, const struct ref *ref);

@@ -207,6 +207,9 @@ static bool parse_ref(struct parser *p, struct when_atom *atom)
 	}
 	if (atom->ref.kind == REF_LOOP_PREV || atom->ref.kind == REF_VARIABLE)
 		return fail_left(p);
+	/* Behind an input nothing else can follow here: no braces are needed for a field of it. */
+	if (atom->ref.kind == REF_INPUT && !atom->ref.braced)
+		atom->ref.path = ref_take_path(p->text, &atom->ref.end);
 	p->at = atom->ref.end;
 	return true;
 }

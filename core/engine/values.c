@@ -261,7 +261,7 @@ static bool given_by_include(struct attempt *attempt, const struct scope *file,
 	return true;
 }
 
-static bool input_of(struct attempt *attempt, const struct ref *ref, str *text,
+static bool whole_input(struct attempt *attempt, const struct ref *ref, str *text,
 	const struct value **value, struct err *err)
 {
 	const struct unit *unit = attempt->unit;
@@ -286,6 +286,34 @@ static bool input_of(struct attempt *attempt, const struct ref *ref, str *text,
 			*value = file->inputs.ptr[i].fallback;
 	}
 	return true;
+}
+
+static bool input_of(struct attempt *attempt, const struct ref *ref, str *text,
+	const struct value **value, struct err *err)
+{
+	if (!whole_input(attempt, ref, text, value, err))
+		return false;
+	if (!ref->path.len)
+		return true;
+	const struct value *root =
+		*value ? *value : json_parse(&attempt->arena, json_unfence(*text), NULL);
+	struct buf shown = {0};
+	if (*value)
+		json_write(&shown, *value);
+	else
+		buf_add(&shown, *text);
+	*text = STR("");
+	*value = root ? value_path(root, ref->path) : NULL;
+	if (!*value) {
+		str quoted = decide_quote(&attempt->arena, buf_str(&shown), 80);
+		err_set(err, "E-REF-FIELD",
+			"${INPUTS.%.*s.%.*s}: there is no such field; the input is %.*s",
+			STR_ARG(ref->name), STR_ARG(ref->path), STR_ARG(quoted));
+		err_help(err, "text behind the whole input is written ${INPUTS.%.*s}.%.*s",
+			STR_ARG(ref->name), STR_ARG(ref->path));
+	}
+	buf_finish(&shown);
+	return *value != NULL;
 }
 
 /* What a member of the loop made in the iteration before; nothing in the first one. */

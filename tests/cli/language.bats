@@ -368,3 +368,39 @@ YAML
 	says 'it says `cache: false`'
 	equal "$(reason a) $(reason b) $(reason c)" 'always_run always_run reuse'
 }
+
+@test "inputs: fields of those that are JSON, and of items, in braces; text behind them without" {
+	workflow fields <<'YAML'
+name: fields
+inputs:
+  cfg: {type: json, default: {mode: fast, n: 9007199254740993, price: 1.50, list: [a, {b: "c d"}]}}
+  file: {default: notes}
+nodes:
+  - id: list
+    bash: echo '[{"n":1,"s":"x y"},{"n":2.50,"s":"$(touch hacked)"}]'
+  - id: each
+    depends_on: list
+    fan_out: {items: $list.output, as: it}
+    with: {s: "<${INPUTS.it.s}>", n: "${INPUTS.it.n}"}
+    bash: echo "${INPUTS.it.n}:${INPUTS.it.s}:$INPUTS_S:$INPUTS_N"
+  - id: inner
+    fan_out: {items: "${INPUTS.cfg.list}"}
+    bash: echo "$INPUTS.item"
+  - {id: yes, when: $INPUTS.cfg.mode == 'fast' && $INPUTS.cfg.n > 9007199254740992, bash: 'echo "$INPUTS.file.txt ${INPUTS.cfg.n} ${INPUTS.cfg.price} ${INPUTS.cfg.list.1.b}"'}
+  - {id: no, when: "${INPUTS.cfg.mode} == 'slow'", bash: echo no}
+  - {id: py, runtime: python, script: 'print(${INPUTS.cfg.n} + 1, f"${INPUTS.cfg.list.1.b}")'}
+YAML
+	ok pawl run fields
+	equal "$(pawl output last/each)" '["1:x y:<x y>:1","2.50:$(touch hacked):<$(touch hacked)>:2.50"]'
+	equal "$(pawl output last/inner)" '["a",{"b":"c d"}]'
+	equal "$(pawl output last/yes)" 'notes.txt 9007199254740993 1.50 c d'
+	equal "$(pawl output last/py)" '9007199254740994 c d'
+	states | grep 'no=skipped'
+	[ ! -e hacked ]
+	sed -i 's/cfg.price/cfg.prize/' .pawl/workflows/fields.yaml
+	exits 1 pawl run fields
+	says '${INPUTS.cfg.prize}: there is no such field; the input is'
+	says 'E-REF-FIELD'
+	ok pawl run fields -i 'cfg={"mode":"fast","n":9007199254740999,"prize":[1.0],"list":[0,{"b":1}]}'
+	equal "$(pawl output last/yes)" 'notes.txt 9007199254740999 [1.0] 1'
+}

@@ -60,6 +60,8 @@ static void finds_references(void **state)
 		{"$INPUTS.out-dir", "input:out-dir@0-15"},
 		{"$INPUTS.output.txt", "input:output@0-14"},
 		{"${INPUTS.name}s", "input:name@0-14"},
+		{"${INPUTS.name.a.0}.s", "input:name/a.0@0-18"},
+		{"${INPUTS.name.}", ""},
 		{"$INPUTS.", ""},
 		{"$INPUTS", ""},
 		{"$LOOP_PREV.n.output", "prev:n@0-19"},
@@ -106,7 +108,7 @@ static void writes_what_reads_back(void **state)
 {
 	(void)state;
 	static const char *const texts[] = {"$n.output", "$n.output.a.0", "$n.state", "$INPUTS.x",
-		"$LOOP_PREV.n.output.b", "$RUN_ID"};
+		"${INPUTS.x.a.0}", "$LOOP_PREV.n.output.b", "$RUN_ID"};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
 		struct ref ref;
 		struct buf out = {0};
