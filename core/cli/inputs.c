@@ -79,8 +79,8 @@ static void add(struct inputs *in, str name, const struct value *value)
 			: str_is(spec->type, "boolean") ? "true"
 							: "TEXT");
 		buf_finish(&shown);
-		return;
 	}
+	/* Also what is refused: it is not missing. */
 	put(in, name, value);
 }
 

@@ -45,7 +45,8 @@ struct unit {
 	void (*on_end)(struct engine *engine, struct unit *unit);
 	const struct value *item;
 	str item_name;
-	bool was_paused; /* it gave up its place in the fan_out */
+	bool was_paused;     /* it gave up its place in the fan_out */
+	bool has_no_returns; /* a `workflow` node whose run ends in several nodes: it gives nothing */
 
 	/* Of a member of a loop_group. */
 	uint64_t iteration;

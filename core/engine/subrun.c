@@ -279,6 +279,7 @@ static void complete(struct subrun *sub, const struct engine_summary *summary)
 	struct attempt *attempt = sub->attempt;
 	struct engine *engine = attempt->engine;
 	const struct unit *from = returned(sub);
+	attempt->unit->has_no_returns = !from;
 	if (from)
 		sources_of_inner(engine, attempt->unit, sub->child, from);
 	str sentence = str_of(arena_printf(&engine->arena, "run %lld: %u ran, %u reused",

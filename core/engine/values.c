@@ -70,6 +70,12 @@ static bool output_of(struct attempt *attempt, const struct unit *unit, str *byt
 		return err_help(err, "ask for its state first: when: $%.*s.state == 'completed'",
 			STR_ARG(unit->node->id));
 	}
+	if (unit->has_no_returns) {
+		err_set(err, "E-REF-RETURNS",
+			"`%.*s` gives nothing: its workflow `%.*s` ends in several nodes",
+			STR_ARG(unit->node->id), STR_ARG(unit->node->child_workflow));
+		return err_help(err, "say in that file which one is meant: `returns: NODE`");
+	}
 	if (!load_blob(attempt, &unit->out, bytes, err))
 		return false;
 	if (bytes->len && bytes->ptr[bytes->len - 1] == '\n')

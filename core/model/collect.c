@@ -4,6 +4,7 @@
 #include "model/load.h"
 
 #include "base/buf.h"
+#include "data/json.h"
 #include "data/yaml.h"
 
 #include <stdlib.h>
@@ -57,6 +58,19 @@ static bool may_enter(struct load *load, const struct value *at, const char *pat
 	return false;
 }
 
+/* Whether the value can be one of the input's type: a text in which something is referred to, only when it is known. */
+static bool may_fit(struct load *load, const struct input_spec *input, const struct value *value)
+{
+	bool is_text = value->kind == VALUE_STRING;
+	if (value_get(value, STR("from")) ||
+		(is_text && str_find_char(value->as.text, '$', 0) != SIZE_MAX))
+		return true;
+	if (!is_text || str_is(input->type, "string"))
+		return workflow_input_fits(input->type, value);
+	const struct value *parsed = json_parse(&load->workflow->arena, value->as.text, NULL);
+	return parsed && workflow_input_fits(input->type, parsed);
+}
+
 static struct bindings take_with(
 	struct load *load, const struct value *map, const struct scope *child, str id)
 {
@@ -72,9 +86,7 @@ static struct bindings take_with(
 				if (str_eq(child->inputs.ptr[k].name, m->key))
 					input = &child->inputs.ptr[k];
 			}
-			bool is_literal =
-				m->value.kind != VALUE_STRING && !value_get(&m->value, STR("from"));
-			if (input && is_literal && !workflow_input_fits(input->type, &m->value))
+			if (input && !may_fit(load, input, &m->value))
 				diags_error(load->diags, load_place(load, &m->value),
 					"E-INPUT-TYPE", "input `%.*s` is %s, not a %.*s",
 					STR_ARG(m->key), value_kind_name(m->value.kind),

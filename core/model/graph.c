@@ -250,6 +250,23 @@ static void check_when_ref(void *arg, const struct ref *ref)
 	check_ref(w->scan, ref, w->value, "when");
 }
 
+/* An include of which nothing says what its output is: to bash `$inc.output` would be a variable of its own.  True: told. */
+static bool check_returns(struct scan *scan, const struct ref *ref, const struct value *value)
+{
+	struct load *load = scan->load;
+	const struct include_alias *include =
+		workflow_find_include(load->workflow, scan->node->scope, ref->name);
+	if (!include || include->returns_name.len || include->end - include->first < 2)
+		return false;
+	err_help(
+		diags_error(load->diags, load_place(load, value), "E-REF-RETURNS",
+			"node `%.*s` uses what `%.*s` gives, and the file that it includes ends in several nodes",
+			STR_ARG(scan->node->id), STR_ARG(ref->name)),
+		"say in that file which one is meant: `returns: NODE`, or name it: `%.*s__NODE`",
+		STR_ARG(ref->name));
+	return true;
+}
+
 /* Every node that any text of this one names, over-approximated: what it may have read of nodes that are not direct
  * dependencies belongs into its key. */
 static void collect_refs(struct scan *scan, const struct value *value, unsigned depth)
@@ -276,6 +293,9 @@ static void collect_refs(struct scan *scan, const struct value *value, unsigned 
 			ref.kind == REF_OUTPUT || ref.kind == REF_STATE
 				? workflow_resolve(wf, scan->node->scope, ref.name)
 				: NULL;
+		bool is_open = !target && !ref.escaped && ref.kind != REF_INPUT;
+		if (is_open && check_returns(scan, &ref, value))
+			return;
 		if (target && target != scan->node && !ref.escaped &&
 			!load_is_direct(wf, target, scan->node) &&
 			workflow_is_upstream(wf, target, scan->node))

@@ -497,11 +497,14 @@ const struct node *workflow_find(const struct workflow *wf, str id)
 	return map_get(&wf->by_id, id);
 }
 
-const struct node *workflow_resolve(const struct workflow *wf, const struct scope *scope, str name)
+/* What the name is in the scope: a node, or an include; or neither. */
+static const struct node *look_up(const struct workflow *wf, const struct scope *scope, str name,
+	const struct include_alias **include)
 {
 	struct buf full = {0};
 	const struct node *node = NULL;
-	for (; scope; scope = scope->is_transparent ? scope->outer : NULL) {
+	*include = NULL;
+	for (; scope && !node && !*include; scope = scope->is_transparent ? scope->outer : NULL) {
 		str id = name;
 		if (scope->prefix.len) {
 			buf_clear(&full);
@@ -510,15 +513,25 @@ const struct node *workflow_resolve(const struct workflow *wf, const struct scop
 			id = buf_str(&full);
 		}
 		node = map_get(&wf->by_id, id);
-		const struct include_alias *alias =
-			node || !wf->aliases.len ? NULL : map_get(&wf->aliases, id);
-		if (alias && alias->returns != NO_NODE)
-			node = &wf->nodes[alias->returns];
-		if (node || alias)
-			break;
+		*include = node || !wf->aliases.len ? NULL : map_get(&wf->aliases, id);
 	}
 	buf_finish(&full);
 	return node;
+}
+
+const struct node *workflow_resolve(const struct workflow *wf, const struct scope *scope, str name)
+{
+	const struct include_alias *include = NULL;
+	const struct node *node = look_up(wf, scope, name, &include);
+	return include && include->returns != NO_NODE ? &wf->nodes[include->returns] : node;
+}
+
+const struct include_alias *workflow_find_include(
+	const struct workflow *wf, const struct scope *scope, str name)
+{
+	const struct include_alias *include = NULL;
+	look_up(wf, scope, name, &include);
+	return include;
 }
 
 str workflow_nearest_input(const struct node *node, str name)

@@ -258,6 +258,9 @@ const struct node *workflow_find(const struct workflow *workflow, str id); /* NU
 /* The node that `name` means in a text of that scope; for an include the one that it returns.  NULL: there is none. */
 const struct node *workflow_resolve(
 	const struct workflow *workflow, const struct scope *scope, str name);
+/* The include that the name is there, or NULL. */
+const struct include_alias *workflow_find_include(
+	const struct workflow *wf, const struct scope *scope, str name);
 
 /* Whether `above` is a direct or indirect dependency of `node`. */
 bool workflow_is_upstream(

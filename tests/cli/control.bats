@@ -557,6 +557,23 @@ YAML
 	equal "$(states 2)" 'one=reused two=completed'
 }
 
+@test "workflow: what it gives is used, and its file ends in several nodes without saying which" {
+	printf 'name: child\nnodes: [{id: a, bash: echo a}, {id: b, bash: echo b}]\n' | workflow child
+	workflow outer <<'YAML'
+name: outer
+nodes:
+  - {id: sub, workflow: child}
+  - {id: after, depends_on: sub, bash: echo after}
+YAML
+	ok pawl run outer
+	sed -i 's/echo after/echo $sub.output/' .pawl/workflows/outer.yaml
+	exits 1 pawl run outer
+	says 'E-REF-RETURNS'
+	sed -i 's/^nodes/returns: b\n&/' .pawl/workflows/child.yaml
+	ok pawl resume
+	equal "$(pawl output last/after)" 'b'
+}
+
 @test "workflow: one that runs itself ends at a depth" {
 	workflow self <<'YAML'
 name: self

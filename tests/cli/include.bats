@@ -116,3 +116,41 @@ YAML
 	says 'main.yaml:4'
 	equal "$(grep -c '^error' <<<"$output")" 1
 }
+
+@test "what an include gives is used, and nothing says what that is: an error of the file" {
+	printf 'name: two\nnodes: [{id: a, bash: echo a}, {id: b, bash: echo b}]\n' | workflow two
+	workflow main <<'YAML'
+name: main
+nodes:
+  - {id: inc, include: two}
+  - {id: use, depends_on: inc, bash: 'echo "[$inc.output]"'}
+YAML
+	exits 2 pawl lint main
+	says 'E-REF-RETURNS'
+	says 'returns: NODE'
+	sed -i 's/\$inc.output/$inc__b.output/' .pawl/workflows/main.yaml
+	ok pawl run main
+	equal "$(pawl output last/use)" '[b]'
+	sed -i 's/^nodes/returns: a\n&/' .pawl/workflows/two.yaml
+	sed -i 's/inc__b/inc/' .pawl/workflows/main.yaml
+	ok pawl run main
+	equal "$(pawl output last/use)" '[a]'
+}
+
+@test "a literal of another type than the input's is an error of the file, a reference is not" {
+	printf 'name: typed\ninputs: {n: {type: number}, b: {type: boolean}}\nnodes: [{id: a, bash: "echo $INPUTS.n"}]\n' | workflow typed
+	workflow main <<'YAML'
+name: main
+nodes:
+  - {id: five, bash: echo 5}
+  - {id: good, include: typed, depends_on: five, with: {n: $five.output, b: "true"}}
+  - {id: bad, include: typed, with: {n: many, b: 3}}
+YAML
+	exits 2 pawl lint main
+	equal "$(grep -c '^error' <<<"$output")" 2
+	says 'input `n` is a string, not a number'
+	says 'main.yaml:5'
+	sed -i /bad/d .pawl/workflows/main.yaml
+	ok pawl run main
+	equal "$(pawl output last/good__a)" '5'
+}
