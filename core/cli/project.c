@@ -157,7 +157,9 @@ static void check_children(struct cli *cli, const struct workflow *workflow, str
 			err_set(&err, "E-WORKFLOW-UNKNOWN", "there is no file `%s`", path);
 		if (!err_is_set(&err))
 			continue;
-		struct err *warning = diags_warn(diags, node->at, "W-WORKFLOW-MISSING",
+		const struct value *named = value_get(node->fields, STR("workflow"));
+		struct place at = named ? value_place(named, node->scope->file) : node->at;
+		struct err *warning = diags_warn(diags, at, "W-WORKFLOW-MISSING",
 			"node `%.*s` runs a workflow that can't be found: %s", STR_ARG(node->id),
 			err.message);
 		if (err.help)
@@ -190,17 +192,56 @@ static void check_nodes(struct cli *cli, const struct workflow *workflow, struct
 	}
 }
 
+/* The Lua file of the same directory that `wanted` most likely means; empty where none is like it. */
+static str nearest_policy(struct cli *cli, str wanted)
+{
+	const char *slash = memrchr(wanted.ptr, '/', wanted.len);
+	size_t prefix = slash ? (size_t)(slash - wanted.ptr) + 1 : 0;
+	struct fs_list list = {0};
+	str near = STR("");
+	int fd = fs_open_dir(cli_project(cli), NULL);
+	str pattern = str_of(arena_printf(&cli->arena, "%.*s*.lua", (int)prefix, wanted.ptr));
+	if (fd >= 0 && fs_glob(fd, pattern, &list, NULL)) {
+		str *names = arena_array(&cli->arena, str, list.len);
+		for (size_t i = 0; i < list.len; i++)
+			names[i] = arena_str(&cli->arena, str_of(list.ptr[i].name));
+		near = str_nearest(wanted, names, list.len);
+	}
+	fs_list_finish(&list);
+	if (fd >= 0)
+		close(fd);
+	return near;
+}
+
+/* Where the field, one name or a list of them, has that name. */
+static struct place place_of_name(
+	const struct value *field, str name, const char *file, struct place otherwise)
+{
+	for (size_t i = 0; field && field->kind == VALUE_LIST && i < field->as.list.count; i++) {
+		const struct value *item = &field->as.list.items[i];
+		if (item->kind == VALUE_STRING && str_eq(item->as.text, name))
+			return value_place(item, file);
+	}
+	return field ? value_place(field, file) : otherwise;
+}
+
 /* Whether the files are there; what is in them is looked at by a run only, for it means to run them. */
-static void check_policies(
-	struct cli *cli, const struct strs *files, struct place at, struct diags *diags)
+static void check_policies(struct cli *cli, const struct strs *files, const struct value *field,
+	struct place at, struct diags *diags)
 {
 	for (size_t i = 0; i < files->len; i++) {
-		const char *path = arena_printf(
-			&cli->arena, "%s/%.*s", cli_project(cli), STR_ARG(files->ptr[i]));
-		if (access(path, F_OK) != 0 && errno == ENOENT)
-			err_help(diags_error(diags, at, "E-POLICY-MISSING",
-					 "there is no policy file %.*s", STR_ARG(files->ptr[i])),
-				"policy files are named relative to the project, %s",
+		str name = files->ptr[i];
+		const char *path =
+			arena_printf(&cli->arena, "%s/%.*s", cli_project(cli), STR_ARG(name));
+		if (access(path, F_OK) == 0 || errno != ENOENT)
+			continue;
+		struct err *err = diags_error(diags, place_of_name(field, name, at.file, at),
+			"E-POLICY-MISSING", "there is no policy file %.*s", STR_ARG(name));
+		str near = nearest_policy(cli, name);
+		if (near.len)
+			err_help(err, "did you mean `%.*s`?", STR_ARG(near));
+		else
+			err_help(err, "policy files are named relative to the project, %s",
 				cli_project(cli));
 	}
 }
@@ -208,15 +249,13 @@ static void check_policies(
 static void check_all_policies(
 	struct cli *cli, const struct workflow *workflow, struct diags *diags)
 {
-	const struct value *top = value_get(workflow->root, STR("policy"));
-	struct place place = {.file = workflow->file};
+	const struct place top = {.file = workflow->file};
 	check_policies(
-		cli, &workflow->policies, top ? value_place(top, workflow->file) : place, diags);
+		cli, &workflow->policies, value_get(workflow->root, STR("policy")), top, diags);
 	for (uint32_t i = 0; i < workflow->node_count; i++) {
 		const struct node *node = &workflow->nodes[i];
-		const struct value *own = value_path(node->fields, STR("cache.policy"));
-		check_policies(cli, &node->policies,
-			own ? value_place(own, node->scope->file) : node->at, diags);
+		check_policies(cli, &node->policies, value_path(node->fields, STR("cache.policy")),
+			node->at, diags);
 	}
 }
 

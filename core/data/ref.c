@@ -154,6 +154,28 @@ bool ref_next(str text, size_t *at, struct ref *out)
 	return false;
 }
 
+bool ref_next_slip(str text, size_t *at, struct ref *out, str *meant)
+{
+	static const str words[] = {STR_INIT("output"), STR_INIT("state")};
+	for (size_t i = *at; (i = str_find_char(text, '$', i)) != SIZE_MAX; i++) {
+		str name = id_at(text, i + 1);
+		size_t dot = i + 1 + name.len;
+		bool is_escaped = i > 0 && text.ptr[i - 1] == '\\';
+		if (!name.len || is_escaped || dot >= text.len || text.ptr[dot] != '.' ||
+			ref_at(text, i, out) || str_is(name, "INPUTS"))
+			continue;
+		str word = id_at(text, dot + 1);
+		*meant = str_nearest(word, words, 2);
+		if (!meant->len)
+			continue;
+		*out = (struct ref){
+			.name = name, .path = STR(""), .start = i, .end = dot + 1 + word.len};
+		*at = out->end;
+		return true;
+	}
+	return false;
+}
+
 bool ref_is_whole(str text, struct ref *out)
 {
 	return ref_at(text, 0, out) && out->end == text.len;

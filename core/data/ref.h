@@ -33,6 +33,10 @@ bool ref_at(str text, size_t at, struct ref *out);
 /* ".a.b.0" at *at: segments of id characters, each behind a dot.  Moves *at behind them; empty where there is none. */
 str ref_take_path(str text, size_t *at);
 
+/* Finds the next "$id.WORD" at or after *at that is no reference but like one, "$a.outptu"; moves *at behind it and gives
+ * `*meant`, "output" or "state".  Only `name`, `start` and `end` of *out are set. */
+bool ref_next_slip(str text, size_t *at, struct ref *out, str *meant);
+
 /* As an author would write it: "$n.output.a", in `buf`. */
 void ref_write(struct buf *out, const struct ref *ref);
 

@@ -35,42 +35,24 @@ static bool load_file(struct rules *rules, str file, struct policy **out, struct
 	return *out != NULL;
 }
 
-/* Where the workflow names the i-th file of that field; nowhere where others were joined to it. */
-static struct place named_at(const char *where, const struct value *field, str file, size_t i)
-{
-	const struct value *name = field;
-	if (field && field->kind == VALUE_LIST)
-		name = i < field->as.list.count ? &field->as.list.items[i] : NULL;
-	if (!name || name->kind != VALUE_STRING || !str_eq(name->as.text, file))
-		return (struct place){0};
-	return value_place(name, where);
-}
-
 static bool load_all(struct rules *rules, struct engine *engine, struct err *err)
 {
-	const struct workflow *wf = engine->workflow;
-	const struct strs *lists[] = {&engine->options->policies, &wf->policies};
+	const struct strs *lists[] = {&engine->options->policies, &engine->workflow->policies};
 	struct policy *policy = NULL;
 	for (size_t l = 0; l < 2; l++) {
 		for (size_t i = 0; i < lists[l]->len; i++) {
 			if (!load_file(rules, lists[l]->ptr[i], &policy, err))
-				return err_at(
-					err, named_at(wf->file,
-						     l ? value_get(wf->root, STR("policy")) : NULL,
-						     lists[l]->ptr[i], i));
+				return false;
 			*vec_push(&rules->run) = policy;
 		}
 	}
-	for (uint32_t n = 0; n < wf->node_count; n++) {
-		const struct strs *files = &wf->nodes[n].policies;
+	for (uint32_t n = 0; n < engine->workflow->node_count; n++) {
+		const struct strs *files = &engine->workflow->nodes[n].policies;
 		for (size_t i = 0; i < files->len; i++) {
 			if (map_get(&rules->by_file, files->ptr[i]))
 				continue;
-			const struct value *field =
-				value_path(wf->nodes[n].fields, STR("cache.policy"));
 			if (!load_file(rules, files->ptr[i], &policy, err))
-				return err_at(err, named_at(wf->nodes[n].scope->file, field,
-							   files->ptr[i], i));
+				return false;
 			map_put(&rules->by_file, files->ptr[i], policy);
 		}
 	}

@@ -237,6 +237,16 @@ static void check_text(struct scan *scan, const struct value *value, const char 
 	struct ref ref;
 	while (ref_next(value->as.text, &at, &ref))
 		check_ref(scan, &ref, value, what);
+	at = 0;
+	for (str meant; ref_next_slip(value->as.text, &at, &ref, &meant);) {
+		struct load *load = scan->load;
+		if (!workflow_resolve(load->workflow, scan->node->scope, ref.name))
+			continue;
+		err_help(diags_warn(load->diags, ref_place(load, &ref, value), "W-REF-UNKNOWN",
+				 "%.*s stays as it stands: a node has `output` and `state`",
+				 STR_ARG(str_slice(value->as.text, ref.start, ref.end))),
+			"did you mean `$%.*s.%.*s`?", STR_ARG(ref.name), STR_ARG(meant));
+	}
 }
 
 struct when_scan {

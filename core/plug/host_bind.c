@@ -227,6 +227,18 @@ static void check_near_misses(struct pawl_node *node, const struct value *value)
 	}
 }
 
+/* "$fetch.outptu" where `fetch` is a node. */
+static void check_slips(struct pawl_node *node, const struct value *value)
+{
+	str body = value->as.text;
+	struct ref ref;
+	size_t offset = 0;
+	for (str meant; ref_next_slip(body, &offset, &ref, &meant);) {
+		struct place at = place_in_file(node, value, place_in_body(body, &ref));
+		host_warn_slip(node, body, &ref, meant, at);
+	}
+}
+
 void host_check_bounds(struct pawl_node *node)
 {
 	for (size_t i = 0; i < node->bounds.len; i++) {
@@ -236,6 +248,7 @@ void host_check_bounds(struct pawl_node *node)
 			continue;
 		check_slots(node, value, bound);
 		check_near_misses(node, value);
+		check_slips(node, value);
 	}
 }
 

@@ -171,6 +171,9 @@ bool host_names_nobody(
 	const struct pawl_node *node, const struct ref *ref);    /* a node that is not there */
 str host_nearest_node(const struct pawl_node *node, str wanted); /* empty: none is near */
 void host_warn_nobody(struct pawl_node *node, const struct ref *ref, struct place at);
+/* Of "$fetch.outptu" (ref_next_slip), if `fetch` is a node and the text does not assign it. */
+void host_warn_slip(
+	struct pawl_node *node, str text, const struct ref *ref, str meant, struct place at);
 void host_check_fields(
 	struct pawl_node *node); /* validate: the references of the plugin's other fields */
 

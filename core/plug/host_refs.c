@@ -37,6 +37,22 @@ void host_warn_nobody(struct pawl_node *node, const struct ref *ref, struct plac
 		err_help(warning, "did you mean `%.*s`?", STR_ARG(near));
 }
 
+void host_warn_slip(
+	struct pawl_node *node, str text, const struct ref *ref, str meant, struct place at)
+{
+	struct buf assigned = {0};
+	buf_printf(&assigned, "%.*s=", STR_ARG(ref->name));
+	bool is_own = str_find(text, buf_str(&assigned), 0) != SIZE_MAX;
+	buf_finish(&assigned);
+	if (is_own || !workflow_resolve(node->init.workflow, node->init.node->scope, ref->name))
+		return;
+	str written = str_slice(text, ref->start, ref->end);
+	err_help(diags_warn(node->diags, at, "W-REF-UNKNOWN",
+			 "%.*s stays as it stands: a node has `output` and `state`",
+			 STR_ARG(written)),
+		"did you mean `$%.*s.%.*s`?", STR_ARG(ref->name), STR_ARG(meant));
+}
+
 static bool check_input(const struct node *node, const struct ref *ref, struct err *err)
 {
 	if (workflow_has_input(node, ref->name))
@@ -93,6 +109,9 @@ static void check_text(struct pawl_node *node, const struct value *value)
 			host_warn_nobody(node, &ref, at);
 		}
 	}
+	offset = 0;
+	for (str meant; ref_next_slip(value->as.text, &offset, &ref, &meant);)
+		host_warn_slip(node, value->as.text, &ref, meant, at);
 }
 
 static void check_value(struct pawl_node *node, const struct value *value, unsigned depth)

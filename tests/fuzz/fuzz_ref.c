@@ -41,12 +41,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t found = 0;
 	size_t states = 0;
 	size_t end = 0;
+	str meant;
 	for (size_t at = 0; ref_next(text, &at, &ref);) {
 		check(ref.start >= end && at == ref.end);
 		end = ref.end;
 		check_ref(text, &ref);
 		found++;
 		states += ref.kind == REF_STATE && !ref.escaped;
+	}
+	end = 0;
+	for (size_t at = 0; ref_next_slip(text, &at, &ref, &meant);) {
+		check(ref.start >= end && at == ref.end && at <= text.len && ref.name.len > 0);
+		check(str_is(meant, "output") || str_is(meant, "state"));
+		end = ref.end;
 	}
 	size_t calls = 0;
 	struct ref_resolver resolver = {&calls, answer};

@@ -119,6 +119,37 @@ static void writes_what_reads_back(void **state)
 	}
 }
 
+static void finds_slips_of_the_pen(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		const char *written; /* NULL: there is none */
+		const char *meant;
+	} cases[] = {
+		{"echo $a.outptu", "$a.outptu", "output"},
+		{"$a.outputs.x", "$a.outputs", "output"},
+		{"$a.stat", "$a.stat", "state"},
+		{"$a.output $b-1.ouput", "$b-1.ouput", "output"},
+		{"$a.output.ouput", NULL, NULL},
+		{"$a.txt $a.out $a. $a .ouput", NULL, NULL},
+		{"\\$a.ouput ${a.ouput} $INPUTS.ouput $1.ouput", NULL, NULL},
+		{"$", NULL, NULL},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct ref ref;
+		size_t at = 0;
+		str meant;
+		str text = str_of(cases[i].text);
+		assert_int_equal(ref_next_slip(text, &at, &ref, &meant), cases[i].written != NULL);
+		if (!cases[i].written)
+			continue;
+		assert_true(str_is(str_slice(text, ref.start, ref.end), cases[i].written));
+		assert_true(str_is(meant, cases[i].meant));
+		assert_int_equal(at, ref.end);
+	}
+}
+
 /* A value that looks like a reference shows that nothing is expanded twice. */
 static bool resolve(void *ctx, const struct ref *ref, str *bytes, struct err *err)
 {
@@ -185,6 +216,7 @@ int main(void)
 		cmocka_unit_test(finds_references),
 		cmocka_unit_test(a_whole_reference_is_nothing_else),
 		cmocka_unit_test(writes_what_reads_back),
+		cmocka_unit_test(finds_slips_of_the_pen),
 		cmocka_unit_test(expands_once),
 		cmocka_unit_test(values_become_text),
 	};
