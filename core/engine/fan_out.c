@@ -183,8 +183,9 @@ static void join(struct fan *fan)
 	buf_add_char(&json, ']');
 	join_manifests(engine, fan);
 	sources_of_items(engine, attempt->unit, fan->slots, fan->count);
-	buf_printf(&sentence, "%zu item%s: %zu ran, %u reused", fan->count,
-		fan->count == 1 ? "" : "s", fan->count - fan->reused - fan->failed, fan->reused);
+	buf_printf(&sentence, "%zu item%s: %zu %s, %u reused", fan->count,
+		fan->count == 1 ? "" : "s", fan->count - fan->reused - fan->failed,
+		engine->options->plan ? "would run" : "ran", fan->reused);
 	if (fan->failed)
 		buf_printf(&sentence, ", %u failed", fan->failed);
 	control_complete(attempt, buf_str(&json), arena_str(&engine->arena, buf_str(&sentence)));

@@ -282,8 +282,11 @@ static void complete(struct subrun *sub, const struct engine_summary *summary)
 	attempt->unit->has_no_returns = !from;
 	if (from)
 		sources_of_inner(engine, attempt->unit, sub->child, from);
-	str sentence = str_of(arena_printf(&engine->arena, "run %lld: %u ran, %u reused",
-		(long long)summary->run, summary->ran, summary->reused));
+	const char *which =
+		summary->run ? arena_printf(&engine->arena, "run %lld", (long long)summary->run)
+			     : "a new run";
+	str sentence = str_of(arena_printf(&engine->arena, "%s: %u %s, %u reused", which,
+		summary->ran, engine->options->plan ? "would run" : "ran", summary->reused));
 	if (from && from->out.has_output && !engine->options->plan)
 		control_complete_as(attempt, from, sentence);
 	else

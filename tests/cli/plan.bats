@@ -85,6 +85,33 @@ snapshot() {
 	equal "$(snapshot)" "$before"
 }
 
+@test "a plan of what holds others says what would run in it" {
+	workflow inner <<-'YAML'
+		name: inner
+		nodes: [{id: a, bash: echo, reads: []}, {id: b, bash: echo, reads: []}]
+	YAML
+	workflow holds <<-'YAML'
+		name: holds
+		nodes:
+		  - id: each
+		    fan_out: {items: [1, 2], as: n}
+		    bash: echo "$N"
+		    env: {N: $INPUTS.n}
+		    reads: []
+		  - id: sub
+		    workflow: inner
+	YAML
+	exits 10 pawl plan holds --exit-code
+	says "2 items: 2 would run, 0 reused"
+	says "a new run: 2 would run, 0 reused"
+	says "  run    sub/a"
+	says "4 of 6 would run"
+	ok pawl run holds
+	ok pawl plan holds --exit-code
+	says "2 items: 0 would run, 2 reused"
+	says "0 of "
+}
+
 @test "a plan agrees with a forced run, and with one without reuse" {
 	chain
 	ok pawl run chain
