@@ -412,14 +412,31 @@ static void mark(const struct workflow *workflow, uint32_t index, bool down, boo
 	vec_finish(&todo);
 }
 
+/* The node itself, or all of an include. */
+static bool is_meant(const struct workflow *workflow, const struct node *node, str id)
+{
+	str rest = str_slice(node->id, id.len, node->id.len);
+	return str_eq(node->id, id) || (str_starts(node->id, id) && str_starts(rest, STR("__")) &&
+					       map_get(&workflow->aliases, id));
+}
+
 bool cli_select(struct cli *cli, const struct workflow *workflow, const char *selector, bool *marks)
 {
 	str id = str_of(selector);
 	bool up = str_starts(id, STR("+"));
 	bool down = str_ends(id, STR("+")) && id.len > 1;
 	id = str_slice(id, up, id.len - down);
-	const struct node *node = workflow_find(workflow, id);
-	if (!node) {
+	bool any = false;
+	for (uint32_t i = 0; i < workflow->node_count; i++) {
+		if (!is_meant(workflow, &workflow->nodes[i], id))
+			continue;
+		any = marks[i] = true;
+		if (up)
+			mark(workflow, i, false, marks);
+		if (down)
+			mark(workflow, i, true, marks);
+	}
+	if (!any) {
 		struct err err = {0};
 		str *ids = arena_array(&cli->arena, str, workflow->node_count);
 		for (uint32_t i = 0; i < workflow->node_count; i++)
@@ -432,10 +449,5 @@ bool cli_select(struct cli *cli, const struct workflow *workflow, const char *se
 		talk_fail(cli, &err);
 		return false;
 	}
-	marks[node->index] = true;
-	if (up)
-		mark(workflow, node->index, false, marks);
-	if (down)
-		mark(workflow, node->index, true, marks);
 	return true;
 }

@@ -112,6 +112,7 @@ static void make_slot(struct fan *fan, size_t index, const struct value *item)
 		.on_end = slot_ended,
 		.item = item,
 		.iteration = parent->iteration,
+		.is_given = parent->is_given,
 		.item_name = parent->node->fan_out->as};
 	slot->out.emits = STR("");
 }

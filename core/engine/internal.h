@@ -249,6 +249,8 @@ void live_end(struct attempt *attempt);
 
 /* selection.c: sets is_left_out and is_given of every unit. */
 void selection_mark(struct engine *engine);
+/* With -f: itself, or the loop_group that it is in. */
+bool unit_is_forced(const struct engine *engine, const struct unit *unit);
 
 /* window.c: what the file system was before the body, and whether it held still until its end: fills `before`, then
  * `after` or `unstorable`. */

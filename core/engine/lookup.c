@@ -198,7 +198,7 @@ void lookup_decide(struct attempt *attempt, enum host_key_status status, str wor
 	const struct node *node = attempt->unit->node;
 	const struct engine_options *options = engine->options;
 	struct decide_input in = {
-		.forced = options->forced && options->forced[node->index],
+		.forced = unit_is_forced(engine, attempt->unit),
 		.no_resume = options->reuse == REUSE_OFF && !attempt->unit->is_given,
 		.continuing = options->resume || options->continues || attempt->unit->is_given,
 		.now_ms = engine->world->wall_ms(engine->world->ctx),

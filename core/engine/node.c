@@ -374,7 +374,7 @@ static void plan_uncertain(struct engine *engine, struct unit *unit)
 	struct attempt *attempt = attempt_create(engine, unit);
 	bool is_control = unit->node->control != CONTROL_NONE || unit->node->fan_out;
 	unit->is_uncertain = true;
-	bool is_forced = engine->options->forced && engine->options->forced[unit->node->index];
+	bool is_forced = unit_is_forced(engine, unit);
 	if (is_control) {
 		attempt->is_uncertain = true;
 		attempt->skip_reason = "control";

@@ -357,6 +357,20 @@ static void on_late(void *arg)
 	engine_pump(sub->child);
 }
 
+/* What is forced is so with all that is in it; what is taken as it is stored runs nothing. */
+static void pass_selection(struct subrun *sub)
+{
+	struct attempt *attempt = sub->attempt;
+	if (attempt->unit->is_given)
+		sub->options.reuse = REUSE_ONLY;
+	if (!unit_is_forced(attempt->engine, attempt->unit))
+		return;
+	bool *forced = arena_array(&attempt->engine->arena, bool, sub->workflow->node_count);
+	for (uint32_t i = 0; i < sub->workflow->node_count; i++)
+		forced[i] = true;
+	sub->options.forced = forced;
+}
+
 static bool prepare(struct subrun *sub, struct err *err)
 {
 	struct attempt *attempt = sub->attempt;
@@ -385,6 +399,7 @@ static bool prepare(struct subrun *sub, struct err *err)
 		               ? false
 		               : err_set(err, "E-WORKFLOW-UNKNOWN", "there is no workflow `%.*s`",
 					 STR_ARG(attempt->unit->node->child_workflow));
+	pass_selection(sub);
 	return give_inputs(sub, err) && give_arguments(sub, err) &&
 	       find_child(attempt, sub->workflow->name, outer->resume ? engine->row.id : 0,
 		       &sub->options.resume, err) &&
