@@ -3,6 +3,7 @@
 #include "cli/objects.h"
 #include "cli/progress.h"
 #include "cli/rows.h"
+#include "cli/sealed.h"
 #include "data/json.h"
 #include "data/yaml.h"
 #include "engine/engine.h"
@@ -176,40 +177,90 @@ static void reconcile(struct job *job)
 	store_flush(job->store, NULL);
 }
 
-static int execute(struct job *job, bool wants_exit_code)
+/* A loop, and somewhere to show what happens in it. */
+struct stage {
+	struct loop *loop;
+	const struct world *world;
+	struct progress *progress;
+	struct engine_events events;
+};
+
+static bool stage_open(struct stage *stage, struct job *job, struct err *err)
 {
-	struct err err = {0};
-	struct loop *loop = loop_create(&err);
-	if (!loop)
-		return talk_fail(job->cli, &err);
-	const struct world *world = loop_world(loop);
+	*stage = (struct stage){.loop = loop_create(err)};
+	if (!stage->loop)
+		return false;
+	stage->world = loop_world(stage->loop);
 	job->cli->outlet = outlet_create(STDOUT_FILENO, (size_t)1 << 20);
-	struct progress *progress = progress_create(job->cli, world, job->store, job->options.plan);
-	struct engine_events events = progress_events(progress);
-	struct engine_summary summary;
-	int code;
-	reconcile(job);
-	if (job->options.plan)
-		store_read_begin(job->store);
-	if (!engine_run(world, job->store, cli_types(job->cli), job->workflow, &job->options,
-		    &events, &summary, &err))
-		code = talk_fail(job->cli, &err);
-	else
-		code = exit_code_of(job, &summary);
-	if (job->options.plan) {
-		store_read_end(job->store);
-		size_t count = progress_planned_runs(progress);
-		if (code == EXIT_DONE || code == EXIT_NODE_FAILED)
-			code = wants_exit_code && count ? EXIT_WORK : EXIT_DONE;
-	}
-	progress_destroy(progress);
-	loop_destroy(loop, job->options.grace_ms);
+	stage->progress =
+		progress_create(job->cli, stage->world, job->store, job->options.plan);
+	stage->events = progress_events(stage->progress);
+	return true;
+}
+
+static void stage_close(struct stage *stage, struct job *job)
+{
+	progress_destroy(stage->progress);
+	loop_destroy(stage->loop, grace_ms);
 	/* From here on Ctrl-C ends the program as it does any: the run is recorded, only a reader is waited for. */
 	int error = outlet_destroy(job->cli->outlet);
 	job->cli->outlet = NULL;
 	if (error && error != EPIPE)
 		talk_note(job->cli, "standard output could not be written: %s", strerror(error));
+}
+
+static int execute(struct job *job, bool wants_exit_code)
+{
+	struct err err = {0};
+	struct stage stage;
+	struct engine_summary summary;
+	int code;
+	if (!stage_open(&stage, job, &err))
+		return talk_fail(job->cli, &err);
+	reconcile(job);
+	if (job->options.seal)
+		job->options.seal->is_spoiled = job->cli->has_told;
+	if (job->options.plan)
+		store_read_begin(job->store);
+	if (!engine_run(stage.world, job->store, cli_types(job->cli), job->workflow, &job->options,
+		    &stage.events, &summary, &err))
+		code = talk_fail(job->cli, &err);
+	else
+		code = exit_code_of(job, &summary);
+	if (job->options.plan) {
+		store_read_end(job->store);
+		size_t count = progress_planned_runs(stage.progress);
+		if (code == EXIT_DONE || code == EXIT_NODE_FAILED)
+			code = wants_exit_code && count ? EXIT_WORK : EXIT_DONE;
+	}
+	stage_close(&stage, job);
 	return code;
+}
+
+/* Nothing has changed since a run that had nothing to do: this one is as that.  False: it is to be looked at. */
+static bool run_sealed(struct job *job, struct seal *seal)
+{
+	struct err err = {0};
+	struct stage stage;
+	struct engine_summary summary;
+	bool done = stage_open(&stage, job, &err);
+	if (done) {
+		done = seal_run(seal, stage.world, job->store, &stage.events, &summary, &err);
+		stage_close(&stage, job);
+	}
+	job->code = EXIT_DONE;
+	if (err_is_set(&err)) {
+		job->code = talk_fail(job->cli, &err);
+		done = true;
+	}
+	return done;
+}
+
+/* Whether the command line asks for nothing but a run. */
+static bool is_plain(const struct run_args *a)
+{
+	return !a->reuse && !a->no_resume && !a->resume && !a->force.list.len && !a->force_all &&
+	       !a->from.list.len && !a->until.list.len && !a->no_suspect && !a->input_file;
 }
 
 /* Puts `-i name=value` and the input file together and checks them against what the workflow declares: all problems at once. */
@@ -365,26 +416,55 @@ static const char *one_word(
 	return NULL;
 }
 
+static bool open_store(struct job *job, enum store_mode mode)
+{
+	job->store = cli_store(job->cli, mode, &job->code);
+	return job->store != NULL;
+}
+
+/* Done where a seal holds; the store is open then, and may be where it does not. */
+static bool try_seal(struct job *job, struct sealing *sealing)
+{
+	struct seal *seal = seal_open(cli_project(job->cli), &sealing->request);
+	bool done = false;
+	if (seal)
+		done = !open_store(job, STORE_WRITE) || run_sealed(job, seal);
+	seal_close(seal);
+	return done;
+}
+
+static int load_and_run(struct job *job, struct run_args *a, const char *path)
+{
+	job->workflow = cli_load_file(job->cli, path);
+	if (!job->workflow)
+		return EXIT_USAGE;
+	if (!job->store &&
+		!open_store(job, job->options.plan ? STORE_READ_OR_EMPTY : STORE_WRITE))
+		return job->code;
+	if (a->resume && !find_continued(job, a->resume))
+		return EXIT_USAGE;
+	return run_job(job, a, NULL);
+}
+
 static int run_workflow(struct cli *cli, struct run_args *a, bool is_plan)
 {
-	int code = EXIT_USAGE;
 	const char *name = one_word(cli, a, "workflow", true);
 	struct job job = {.cli = cli, .options = {.plan = is_plan}};
-	if (!name)
-		return EXIT_USAGE;
-	job.workflow = cli_load_workflow(cli, name);
-	if (!job.workflow)
+	const char *path = name ? cli_find_workflow(cli, name) : NULL;
+	struct sealing sealing;
+	if (!path)
 		return EXIT_USAGE;
 	job.options.arguments = join_rest(cli, &a->rest);
-	job.store = cli_store(cli, is_plan ? STORE_READ_OR_EMPTY : STORE_WRITE, &code);
-	if (job.store) {
-		code = EXIT_USAGE;
-		if (!a->resume || find_continued(&job, a->resume))
-			code = run_job(&job, a, NULL);
-		store_close(job.store);
+	bool is_sealable = !is_plan && is_plain(a);
+	if (is_sealable) {
+		sealing_init(&sealing, cli, path, &a->inputs, job.options.arguments);
+		job.options.seal = &sealing.request;
 	}
+	if (!is_sealable || !try_seal(&job, &sealing))
+		job.code = load_and_run(&job, a, path);
+	store_close(job.store);
 	workflow_destroy(job.workflow);
-	return code;
+	return job.code;
 }
 
 static bool is_resumable(struct cli *cli, const struct run_row *row)

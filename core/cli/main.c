@@ -165,6 +165,7 @@ int main(int argc, char **argv)
 	signal(SIGXFSZ, SIG_IGN);
 	int code = talk_finish(&cli, dispatch(&cli, argc, argv));
 	types_destroy(cli.types);
+	vec_finish(&cli.included);
 	arena_finish(&cli.arena);
 	return code;
 }

@@ -268,6 +268,9 @@ static bool read_included(void *ctx, str name, struct buf *text, char **path, st
 	if (!found || !fs_read_file(AT_FDCWD, found, (size_t)64 << 20, text, err))
 		return false;
 	*path = mem_dup(found, strlen(found));
+	char *real = realpath(found, NULL);
+	*vec_push(&cli->included) = arena_printf(&cli->arena, "%s", real ? real : found);
+	free(real);
 	return true;
 }
 

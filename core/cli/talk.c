@@ -109,6 +109,7 @@ static void send_err(struct cli *cli, const struct err *err)
 void talk_err(struct cli *cli, const struct err *err)
 {
 	struct buf out = {0};
+	cli->has_told = true;
 	if (cli->is_json)
 		send_err(cli, err);
 	add_err(cli, &out, err);
@@ -143,6 +144,7 @@ void talk_note(struct cli *cli, const char *format, ...)
 {
 	struct buf text = {0};
 	va_list args;
+	cli->has_told = true;
 	if (cli->is_quiet)
 		return;
 	va_start(args, format);

@@ -379,6 +379,8 @@ static bool is_in_place(struct attempt *attempt, const struct artifact *a)
 	struct fs_stat st;
 	if (fs_lstat_at(fd, path, &st, NULL) != FS_FOUND)
 		return false;
+	if (a->kind != ARTIFACT_FILE && a->root == ROOT_PROJECT)
+		fact_memo_note(attempt->engine->memo, path, &st);
 	if (a->kind == ARTIFACT_DIR)
 		return S_ISDIR(st.mode);
 	if (a->kind == ARTIFACT_LINK) {

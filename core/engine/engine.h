@@ -28,6 +28,8 @@ enum reuse_mode {
 	REUSE_ONLY, /* --reuse=only: what would have to run fails instead */
 };
 
+struct seal_request;
+
 struct engine_options {
 	enum reuse_mode reuse;
 	int64_t resume;     /* go on with this run, in its next attempt; 0: a new run */
@@ -56,6 +58,7 @@ struct engine_options {
 	str parent_node;
 	unsigned depth;               /* how many runs it is in */
 	const struct nesting *within; /* NULL: it is the run that was asked for */
+	struct seal_request *seal;    /* seals the run where that can be done (seal.h); NULL: no */
 	struct engine_verify *verify; /* with `resume`: only look again at one node; NULL: no */
 };
 

@@ -1,9 +1,8 @@
 /* facts: what the file system says, with a memo in front.  See facts.h. */
-#include "engine/facts.h"
+#include "engine/facts_memo.h"
 
 #include "base/map.h"
 #include "base/mem.h"
-#include "engine/pretend.h"
 #include "store/results.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
@@ -18,28 +17,6 @@ enum {
 	EXPANDED_FILES =
 		256, /* so many files of a tree or glob are facts of their own, to be named when one changes */
 };
-static const int64_t racy_ns = 2000000000;
-
-/* What was seen, and when: good while `at` is the memo's turn. */
-struct seen {
-	uint64_t at;
-	struct fact fact;
-	const char *real; /* of a program: where it is found, or NULL */
-};
-
-struct fact_memo {
-	bool may_write;
-	struct arena arena;
-	uint64_t turn;
-	struct map digests;   /* path -> struct memo_row * */
-	struct map tools;     /* "NAME\0PATH" -> struct seen * */
-	struct map files;     /* path -> struct seen *; not of trees */
-	struct fs_look *look; /* of this turn; NULL: not yet made */
-	const char *tree;     /* that is being looked at, a real path; NULL: none */
-	unsigned links;       /* how many links deep that is */
-	struct pretence pretence;
-};
-
 struct fact_memo *fact_memo_create(bool may_write)
 {
 	struct fact_memo *memo = mem_zalloc(sizeof(*memo));
@@ -62,6 +39,8 @@ void fact_memo_destroy(struct fact_memo *memo)
 	map_finish(&memo->digests);
 	map_finish(&memo->tools);
 	map_finish(&memo->files);
+	map_finish(&memo->many);
+	vec_finish(&memo->places);
 	fs_look_destroy(memo->look);
 	pretence_finish(&memo->pretence);
 	arena_finish(&memo->arena);
@@ -74,12 +53,18 @@ void fact_memo_pretend(struct fact_memo *memo, str path, uint32_t mode, const st
 	fact_memo_forget(memo);
 }
 
+void fact_memo_note(struct fact_memo *memo, const char *path, const struct fs_stat *stat)
+{
+	*vec_push(&memo->places) =
+		(struct seen_place){arena_str(&memo->arena, str_of(path)), *stat};
+}
+
 static bool memo_holds(const struct memo_row *row, const struct fs_stat *st)
 {
 	bool same = row->dev == st->dev && row->ino == st->ino && row->size == st->size &&
 	            row->mtime_ns == st->mtime_ns && row->ctime_ns == st->ctime_ns;
 	int64_t newest = st->mtime_ns > st->ctime_ns ? st->mtime_ns : st->ctime_ns;
-	return same && row->taken_ns - newest > racy_ns;
+	return same && row->taken_ns - newest > FACTS_RACY_NS;
 }
 
 static struct memo_row *memo_find(const struct fact_place *place, str path)
@@ -180,6 +165,7 @@ static bool digest_linked(
 		!is_below(real, store_project_path(place->store)))
 		return true;
 	memo->tree = real;
+	memo->has_linked_dirs = true;
 	memo->links++;
 	bool ok = fs_list_tree(AT_FDCWD, real, NULL, &list, err) &&
 	          digest_list(place, str_of(real), &list, out, err);
@@ -264,6 +250,25 @@ static enum fs_found stat_path(
 	return fs_look_at(memo->look, path, st, err);
 }
 
+/* Trees and globs are looked at anew each time; what was seen last is kept for whoever asks what the run rested on. */
+static void note_many(const struct fact_place *place, const struct fact *fact)
+{
+	struct fact_memo *memo = place->memo;
+	struct seen_many *seen = map_get(&memo->many, fact->path);
+	memo->has_two_views = memo->has_two_views || (seen && seen->writes != place->writes);
+	if (!seen) {
+		str path = arena_str(&memo->arena, fact->path);
+		seen = arena_new(&memo->arena, struct seen_many);
+		seen->fact.path = path;
+		map_put(&memo->many, path, seen);
+	}
+	seen->fact = (struct fact){.kind = fact->kind,
+		.path = seen->fact.path,
+		.digest = fact->digest,
+		.real = STR("")};
+	seen->writes = place->writes;
+}
+
 static bool look_tree(const struct fact_place *place, const char *z, bool is_there,
 	struct fact *out, struct err *err)
 {
@@ -279,6 +284,8 @@ static bool look_tree(const struct fact_place *place, const char *z, bool is_the
 	place->memo->tree = NULL;
 	free(real);
 	out->kind = FACT_TREE;
+	if (ok)
+		note_many(place, out);
 	fs_list_finish(&list);
 	return ok;
 }
@@ -339,7 +346,10 @@ static bool look_glob(const struct fact_place *place, str pattern, struct fact *
 		return false;
 	if (place->memo->pretence.paths.len)
 		pretend_add_glob(&place->memo->pretence, pattern, list);
-	return digest_list(place, STR(""), list, &out->digest, err);
+	if (!digest_list(place, STR(""), list, &out->digest, err))
+		return false;
+	note_many(place, out);
+	return true;
 }
 
 /* Where the program is: on the heap, or NULL. */

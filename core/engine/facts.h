@@ -8,6 +8,7 @@
 #include "engine/decide.h"
 #include "plug/host.h"
 #include "store/db.h"
+#include "sys/fs.h"
 
 /* Where facts are looked up.  `path_env` is the PATH of the node; `dir` its working directory relative to the project. */
 struct fact_place {
@@ -30,6 +31,9 @@ void fact_memo_pretend(
 /* What was seen counts no more: to be called when a body is about to start or has ended, and when files were restored.
  * Between two calls a file, or a program, is looked at once however many nodes depend on it. */
 void fact_memo_forget(struct fact_memo *memo);
+
+/* A directory or link of the project was found as it should be, without a fact of it. */
+void fact_memo_note(struct fact_memo *memo, const char *path, const struct fs_stat *stat);
 
 /* Takes the facts of `reads` and `tools` and those that the plugin named.  Strs live in `arena`.  False with *err where one
  * can't be taken (a path that leaves the project, an unreadable file): the key is incomplete then.

@@ -19,6 +19,7 @@ struct produced {
 	bool has_manifest;
 	int64_t result; /* id, or 0 where it was not stored */
 	int64_t origin; /* run that made it */
+	int64_t made_ms; /* of what is reused: when */
 	str emits;      /* JSON object in the run's arena, or empty */
 };
 
@@ -26,6 +27,7 @@ struct unit {
 	const struct node *node;
 	const struct plug_type *type;
 	enum node_state state;
+	uint32_t place;       /* of an ended one: how many had ended before it */
 	uint32_t waiting;     /* how many dependencies have not ended */
 	bool failed_upstream; /* skipped because something above it failed */
 	bool is_left_out;     /* not selected, and nothing selected depends on it */
@@ -181,6 +183,7 @@ struct engine {
 	struct err error;
 	uint64_t started_mono;
 	bool has_started_bodies;
+	bool has_restored; /* files were put back */
 	bool has_flushed; /* the run's row is in the store */
 	bool has_directories;
 	bool has_told_claims; /* that nothing keeps two runs from doing the same */

@@ -230,7 +230,9 @@ static bool reuse_now(struct attempt *attempt)
 		.has_manifest = row->has_manifest,
 		.result = row->id,
 		.origin = row->run,
+		.made_ms = row->made_ms,
 		.emits = arena_str(&engine->arena, row->emits)};
+	engine->has_restored = engine->has_restored || restored;
 	if (engine->options->plan)
 		artifacts_pretend(attempt, row);
 	if (restored)

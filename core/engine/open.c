@@ -88,7 +88,8 @@ static bool open_run(struct engine *engine, struct err *err)
 		engine->row.id = options->resume ? options->resume : 0;
 		return true;
 	}
-	if (!cas_put(engine->store, engine->workflow->source, &source, err))
+	if (!cas_put(engine->store, engine->workflow->source, &source, err) ||
+		(options->resume && !runs_unshare(engine->store, &engine->row, err)))
 		return false;
 	digest_add_hex(&hex, &source);
 	engine->row.attempt++;

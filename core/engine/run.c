@@ -2,6 +2,7 @@
 #include "engine/internal.h"
 
 #include "engine/control.h"
+#include "engine/seal.h"
 
 #include <signal.h>
 
@@ -140,6 +141,7 @@ void engine_unit_ended(struct engine *engine, struct unit *unit, enum node_state
 	}
 	upstream_note(engine, unit);
 	bool is_member = unit->node->scope->holder != NO_NODE;
+	unit->place = engine->ended;
 	engine->ended += !is_member;
 	engine->count[state] += !is_member;
 	for (uint32_t c = 0; c < unit->node->consumer_count; c++) {
@@ -323,6 +325,8 @@ bool engine_run(const struct world *world, struct store *store, struct types *ty
 	if (!options->plan)
 		world->on_signal(world->ctx, NULL, NULL);
 	engine_end(engine, summary);
+	if (options->seal)
+		seal_make(engine);
 	engine_free(engine);
 	return true;
 }

@@ -8,6 +8,7 @@
 
 struct stamp {
 	bool exists;
+	int64_t newest_ns; /* when the youngest of them changed */
 	struct digest digest;
 };
 

@@ -70,6 +70,10 @@ const struct plug_type *types_find(struct types *types, str keyword, struct err 
 void types_each_file(struct types *types,
 	void (*fn)(void *arg, str keyword, const char *path, const char *refused), void *arg);
 
+/* What the search path and the plugins that were loaded rest on: their files, the directories searched, the lists of
+ * trusted and of crashed plugins; whether there or not. */
+void types_each_path(const struct types *types, void (*fn)(void *arg, const char *path), void *arg);
+
 /* For workflow_load. */
 struct workflow_types types_for_workflow(struct types *types);
 

@@ -409,6 +409,18 @@ void types_each_file(struct types *types,
 	arena_finish(&listing.arena);
 }
 
+void types_each_path(const struct types *types, void (*fn)(void *arg, const char *path), void *arg)
+{
+	for (size_t i = 0; i < types->dirs.len; i++)
+		fn(arg, types->dirs.ptr[i].path);
+	for (size_t i = 0; i < types->providers.len; i++)
+		fn(arg, types->providers.ptr[i]->path);
+	if (types->trust_file)
+		fn(arg, types->trust_file);
+	if (types->crash_file)
+		fn(arg, types->crash_file);
+}
+
 static bool find_for_workflow(void *ctx, str keyword, const struct value **schema, struct err *err)
 {
 	const struct plug_type *type = types_find(ctx, keyword, err);

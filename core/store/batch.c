@@ -148,6 +148,9 @@ bool store_flush(struct store *store, struct err *err)
 	if (!cas_settle(store, &own)) {
 		return store_write_fail(store, &own, err);
 	}
+	if (!step_plain(store, STMT_GENERATION_GROW, "UPDATE generation SET n = n + 1", &own)) {
+		return store_write_fail(store, &own, err);
+	}
 	fs_step("store: before commit");
 	if (!step_plain(store, STMT_COMMIT, "COMMIT", &own)) {
 		return store_write_fail(store, &own, err);
@@ -158,6 +161,30 @@ bool store_flush(struct store *store, struct err *err)
 	cas_unlink_doomed(store);
 	resume_reading(store);
 	return true;
+}
+
+bool store_generation(struct store *store, int64_t *out, struct err *err)
+{
+	sqlite3_stmt *st = stmt_get(store, STMT_GENERATION, "SELECT n FROM generation", err);
+	return st && stmt_one(store, st, 0, out, err);
+}
+
+bool store_settle(struct store *store)
+{
+	int left = -1;
+	if (store->mode != STORE_WRITE || store->dirty || store->reads > 0 ||
+		err_is_set(&store->error)) {
+		return false;
+	}
+	for (int i = 0; i < STMT_COUNT; i++) {
+		sqlite3_reset(store->stmts[i]);
+	}
+	sqlite3_busy_timeout(store->db, 0);
+	int rc = sqlite3_wal_checkpoint_v2(
+		store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &left, NULL);
+	sqlite3_busy_timeout(store->db, STORE_BUSY_MS);
+	return rc == SQLITE_OK && left == 0 &&
+	       sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL) == SQLITE_OK;
 }
 
 void store_read_begin(struct store *store)

@@ -428,6 +428,18 @@ bool cas_has(struct store *store, const struct digest *digest, bool verify)
 	return fd >= 0 && size == entry.size;
 }
 
+bool cas_file(struct store *store, const struct digest *digest, struct buf *path)
+{
+	struct entry entry;
+	char name[66];
+	if (!find(store, digest, &entry, NULL) || !entry.found || !entry.is_file) {
+		return false;
+	}
+	cas_file_name(digest, name);
+	buf_printf(path, "blobs/%s", name);
+	return true;
+}
+
 bool cas_each(struct store *store,
 	void (*fn)(void *arg, const struct digest *digest, uint64_t size), void *arg,
 	struct err *err)

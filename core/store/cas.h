@@ -51,6 +51,9 @@ int cas_open(struct store *store, const struct digest *digest, uint64_t *size, s
 /* Whether it is there, of the right size (`verify`: and its digest holds). */
 bool cas_has(struct store *store, const struct digest *digest, bool verify);
 
+/* The file that holds the blob, relative to .pawl/state; false where it is in the database, or nowhere. */
+bool cas_file(struct store *store, const struct digest *digest, struct buf *path);
+
 /* Writes the blob to a new file beneath dirfd: staged beside the target, verified, mode set, renamed over it; never a
  * hard link to the blob, never through a symlink.  Missing directories are made (0755).  E-STORE-RESTORE, E-STORE-BLOB. */
 bool cas_restore(struct store *store, const struct digest *digest, int dirfd, const char *path,

@@ -231,7 +231,7 @@ static bool configure(struct store *store, struct err *err)
 {
 	sqlite3 *db = store->db;
 	int on = 1;
-	sqlite3_busy_timeout(db, 10000);
+	sqlite3_busy_timeout(db, STORE_BUSY_MS);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
@@ -363,7 +363,9 @@ static enum opened open_to_write(struct store *store, struct err *err)
 	buf_printf(&path, "%s/" DB_NAME, store->state);
 	/* Made here and not by SQLite, whose modes depend on the umask; -wal and -shm take theirs from it. */
 	int fd = openat(store->state_fd, DB_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	bool ok = fd >= 0 && fchmod(fd, 0600) == 0;
+	struct stat st;
+	bool ok = fd >= 0 && fstat(fd, &st) == 0 &&
+	          ((st.st_mode & 07777) == 0600 || fchmod(fd, 0600) == 0);
 	if (!ok) {
 		sys_failed(err, "opening", buf_cstr(&path));
 	}

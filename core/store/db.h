@@ -41,10 +41,22 @@ str store_secret_key(const struct store *store);
  * to write (up to 10 s, then E-STORE-BUSY), so a batch is short: a turn of the loop. */
 bool store_flush(struct store *store, struct err *err);
 bool store_is_dirty(const struct store *store);
+/* Opens the batch where none is open: until it is flushed nobody else writes.  Every write calls it first; false once the
+ * store has failed.  Cancelling rolls the batch back, where there is one. */
+bool store_write_begin(struct store *store, struct err *err);
+void store_write_cancel(struct store *store);
 /* The first error that a write met since the store was opened; writes after it do nothing and return false as well. */
 const struct err *store_error(const struct store *store);
 /* How many rows failed their checksum and were dropped since the store was opened. */
 size_t store_damaged(const struct store *store);
+
+/* A number that every batch makes greater: as long as it is the same nobody has written.  In an open batch it is that of
+ * before. */
+bool store_generation(struct store *store, int64_t *out, struct err *err);
+
+/* Brings everything that is committed into the database file itself, which from then on, until the next write, is as it
+ * stands: closing the store doesn't touch it.  False where others are at it; that is no error. */
+bool store_settle(struct store *store);
 
 /* Holds a read transaction for a whole plan (no new snapshot a statement). */
 void store_read_begin(struct store *store);

@@ -216,33 +216,6 @@ static bool load_nodes(struct gc *gc, int64_t run)
 	return got == 0;
 }
 
-static bool load_runs(struct gc *gc)
-{
-	sqlite3_stmt *st = stmt_get(gc->store, STMT_GC_RUNS,
-		"SELECT id, started_ms, state IN ('running', 'paused') OR "
-		"id = (SELECT max(id) FROM run AS r WHERE r.workflow = run.workflow), "
-		"source || ' ' || inputs || ' ' || options FROM run ORDER BY id",
-		gc->err);
-	int got = -1;
-	while (st && (got = stmt_row(gc->store, st, gc->err)) == 1) {
-		struct gc_run run = {
-			.id = sqlite3_column_int64(st, 0),
-			.started_ms = sqlite3_column_int64(st, 1),
-			.pinned = sqlite3_column_int(st, 2) != 0,
-			.from = gc->held.len,
-		};
-		each_digest(column_view(st, 3), name_found, gc);
-		if (!load_nodes(gc, run.id)) {
-			stmt_done(st);
-			return false;
-		}
-		run.to = gc->held.len;
-		hold_all(gc, run.from, run.to);
-		*vec_push(&gc->runs) = run;
-	}
-	return got == 0;
-}
-
 static struct gc_run *run_of(struct gc *gc, int64_t id)
 {
 	size_t from = 0;
@@ -256,6 +229,39 @@ static struct gc_run *run_of(struct gc *gc, int64_t id)
 		}
 	}
 	return from < gc->runs.len && gc->runs.ptr[from].id == id ? &gc->runs.ptr[from] : NULL;
+}
+
+static bool load_runs(struct gc *gc)
+{
+	sqlite3_stmt *st = stmt_get(gc->store, STMT_GC_RUNS,
+		"SELECT id, started_ms, state IN ('running', 'paused') OR "
+		"id = (SELECT max(id) FROM run AS r WHERE r.workflow = run.workflow), "
+		"source || ' ' || inputs || ' ' || options, same_as FROM run ORDER BY id",
+		gc->err);
+	int got = -1;
+	while (st && (got = stmt_row(gc->store, st, gc->err)) == 1) {
+		struct gc_run run = {
+			.id = sqlite3_column_int64(st, 0),
+			.started_ms = sqlite3_column_int64(st, 1),
+			.pinned = sqlite3_column_int(st, 2) != 0,
+			.from = gc->held.len,
+		};
+		each_digest(column_view(st, 3), name_found, gc);
+		int64_t stands_as = sqlite3_column_int64(st, 4);
+		if (!load_nodes(gc, stands_as ? stands_as : run.id)) {
+			stmt_done(st);
+			return false;
+		}
+		run.to = gc->held.len;
+		hold_all(gc, run.from, run.to);
+		*vec_push(&gc->runs) = run;
+		/* What stands for a run that stays must stay: it is older, so it is there already. */
+		struct gc_run *same = run.pinned && stands_as ? run_of(gc, stands_as) : NULL;
+		if (same) {
+			same->pinned = true;
+		}
+	}
+	return got == 0;
 }
 
 /* What a pinned run made or used. */
@@ -400,6 +406,9 @@ static bool remove_rows(struct gc *gc)
 		stmt_get(store, STMT_GC_RUN_REMOVE, "DELETE FROM run WHERE id = ?1", gc->err);
 	for (size_t i = 0; st && i < gc->runs.len; i++) {
 		if (gc->runs.ptr[i].gone) {
+			if (!runs_hand_over(store, gc->runs.ptr[i].id, gc->err)) {
+				return false;
+			}
 			stmt_int(st, 1, gc->runs.ptr[i].id);
 			if (!stmt_run(store, st, gc->err)) {
 				return false;

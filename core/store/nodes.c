@@ -1,6 +1,7 @@
 /* nodes: what became of each node in each run.  It knows rows, not why they are so. */
 #include "store/runs.h"
 
+#include "store/rows_inner.h"
 #include "store/stmt.h"
 
 static const char *const node_names[] = {
@@ -15,9 +16,10 @@ static const char *const node_names[] = {
 	[NODE_PAUSED] = "paused",
 };
 
-#define NODE_COLUMNS                                                                                                 \
-	"run, node, attempt, seq, state, type, reason, sentence, key, result, origin, tries, started_ms, ended_ms, " \
+#define NODE_COLUMNS_BUT_RUN                                                                                 \
+	"node, attempt, seq, state, type, reason, sentence, key, result, origin, tries, started_ms, ended_ms, " \
 	"exit_code, signal, error, output, output_size, log, log_size, inputs, extra"
+#define NODE_COLUMNS "run, " NODE_COLUMNS_BUT_RUN
 
 static const struct field node_fields[] = {
 	FIELD(INT, node_row, run),
@@ -153,18 +155,26 @@ static bool read_one(struct store *store, sqlite3_stmt *st, struct arena *arena,
 	return *found;
 }
 
+/* The run under which the rows of run ?1 stand. */
+#define ROWS_OF_RUN "(SELECT ifnull(max(same_as), 0) FROM run WHERE id = ?1)"
+#define OF_RUN "run = coalesce(nullif(" ROWS_OF_RUN ", 0), ?1)"
+
 bool nodes_get(struct store *store, struct arena *arena, int64_t run, str node,
 	struct node_row *out, bool *found, struct err *err)
 {
 	sqlite3_stmt *st = stmt_get(store, STMT_NODE_GET,
-		"SELECT " NODE_COLUMNS " FROM node WHERE run = ?1 AND node = ?2", err);
+		"SELECT " NODE_COLUMNS " FROM node WHERE " OF_RUN " AND node = ?2", err);
 	*found = false;
 	if (!st) {
 		return false;
 	}
 	stmt_int(st, 1, run);
 	stmt_str(st, 2, node);
-	return read_one(store, st, arena, out, found, err);
+	bool ok = read_one(store, st, arena, out, found, err);
+	if (*found) {
+		out->run = run;
+	}
+	return ok;
 }
 
 bool nodes_list(struct store *store, struct arena *arena, int64_t run, struct node_list *out,
@@ -172,7 +182,7 @@ bool nodes_list(struct store *store, struct arena *arena, int64_t run, struct no
 {
 	*out = (struct node_list){0};
 	sqlite3_stmt *st = stmt_get(store, STMT_NODE_LIST,
-		"SELECT " NODE_COLUMNS " FROM node WHERE run = ?1 ORDER BY seq, id", err);
+		"SELECT " NODE_COLUMNS " FROM node WHERE " OF_RUN " ORDER BY seq, id", err);
 	if (!st) {
 		return false;
 	}
@@ -192,9 +202,35 @@ bool nodes_list(struct store *store, struct arena *arena, int64_t run, struct no
 			stmt_done(st);
 			return false;
 		}
+		out->ptr[out->len].run = run;
 		out->len++;
 	}
 	return got == 0;
+}
+
+bool nodes_copy(struct store *store, int64_t from, int64_t to, struct err *err)
+{
+	sqlite3_stmt *st = stmt_get(store, STMT_NODE_COPY,
+		"INSERT OR IGNORE INTO node (run, workflow, " NODE_COLUMNS_BUT_RUN
+		") SELECT ?2, workflow, " NODE_COLUMNS_BUT_RUN " FROM node WHERE run = ?1 ORDER BY id",
+		err);
+	if (!st) {
+		return false;
+	}
+	stmt_int(st, 1, from);
+	stmt_int(st, 2, to);
+	if (!stmt_run(store, st, err)) {
+		return false;
+	}
+	st = stmt_get(store, STMT_REUSED_COPY,
+		"INSERT OR IGNORE INTO reused (result, run) SELECT result, ?2 FROM reused WHERE run = ?1",
+		err);
+	if (!st) {
+		return false;
+	}
+	stmt_int(st, 1, from);
+	stmt_int(st, 2, to);
+	return stmt_run(store, st, err);
 }
 
 bool nodes_newest(struct store *store, struct arena *arena, str workflow, str node,
@@ -217,7 +253,8 @@ bool nodes_passed_last(struct store *store, struct arena *arena, str workflow, i
 	struct map *out, struct err *err)
 {
 	sqlite3_stmt *st = stmt_get(store, STMT_NODE_PASSED,
-		"SELECT node FROM node WHERE run = (SELECT max(id) FROM run WHERE workflow = ?1 AND id <> ?2) "
+		"SELECT node FROM node WHERE run = (SELECT CASE WHEN same_as THEN same_as ELSE id END FROM run "
+		"WHERE workflow = ?1 AND id <> ?2 ORDER BY id DESC LIMIT 1) "
 		"AND state IN ('completed', 'reused')",
 		err);
 	if (!st) {

@@ -474,7 +474,8 @@ bool results_belongs(struct store *store, int64_t result, int64_t run, bool *out
 {
 	*out = false;
 	sqlite3_stmt *st = stmt_get(store, STMT_REUSED_BY,
-		"SELECT EXISTS (SELECT 1 FROM reused WHERE result = ?1 AND run = ?2) "
+		"SELECT EXISTS (SELECT 1 FROM reused WHERE result = ?1 AND run IN "
+		"(?2, (SELECT same_as FROM run WHERE id = ?2))) "
 		"OR EXISTS (SELECT 1 FROM result WHERE id = ?1 AND run = ?2)",
 		err);
 	if (!st) {
@@ -491,7 +492,10 @@ bool results_belongs(struct store *store, int64_t result, int64_t run, bool *out
 bool results_history(struct store *store, struct result_row *row, struct err *err)
 {
 	sqlite3_stmt *st = stmt_get(
-		store, STMT_REUSED_COUNT, "SELECT count(*) FROM reused WHERE result = ?1", err);
+		store, STMT_REUSED_COUNT,
+		"SELECT count(*) + (SELECT count(*) FROM run WHERE same_as <> 0 AND same_as IN "
+		"(SELECT run FROM reused WHERE result = ?1)) FROM reused WHERE result = ?1",
+		err);
 	if (!st) {
 		return false;
 	}

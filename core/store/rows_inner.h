@@ -11,6 +11,10 @@ bool results_remove(struct store *store, int64_t id, struct err *err);
 /* Runs that say that they are running, and whether the process that says so is gone. */
 bool runs_running(struct store *store, struct arena *arena, struct run_list *out, struct err *err);
 bool runs_owner_is_gone(const struct run_row *row);
+/* Before a run is removed: those that it stands for get its rows. */
+bool runs_hand_over(struct store *store, int64_t id, struct err *err);
+/* The rows of nodes of one run, and what it reused, once more under another. */
+bool nodes_copy(struct store *store, int64_t from, int64_t to, struct err *err);
 /* Blobs with a greater seq may have been stored by that run. */
 bool runs_blob_mark(struct store *store, int64_t id, int64_t *out, struct err *err);
 

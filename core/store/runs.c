@@ -17,7 +17,7 @@ static const char *const run_names[] = {
 
 #define RUN_COLUMNS                                                                                            \
 	"attempt, state, workflow, file, source, inputs, arguments, options, continues, parent, parent_node, " \
-	"started_ms, ended_ms, owner_pid, owner_start, owner_boot, error"
+	"started_ms, ended_ms, owner_pid, owner_start, owner_boot, error, same_as"
 
 static const struct field run_fields[] = {
 	FIELD(INT, run_row, attempt),
@@ -37,6 +37,7 @@ static const struct field run_fields[] = {
 	FIELD(INT, run_row, owner.start),
 	FIELD(STR, run_row, owner_boot),
 	FIELD(STR, run_row, error),
+	FIELD(INT, run_row, same_as),
 };
 #define RUN_COUNT ((int)(sizeof(run_fields) / sizeof(run_fields[0])))
 
@@ -64,7 +65,7 @@ bool runs_create(struct store *store, const struct run_row *row, int64_t *id, st
 	}
 	sqlite3_stmt *st = stmt_get(store, STMT_RUN_ADD,
 		"INSERT INTO run (" RUN_COLUMNS ", blob_mark) "
-		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
 		err);
 	if (!st) {
 		return false;
@@ -86,7 +87,7 @@ bool runs_update(struct store *store, const struct run_row *row, struct err *err
 	}
 	sqlite3_stmt *st = stmt_get(store, STMT_RUN_UPDATE,
 		"UPDATE run SET (" RUN_COLUMNS ") = "
-		"(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) WHERE id = ?18",
+		"(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) WHERE id = ?19",
 		err);
 	if (!st) {
 		return false;
@@ -251,6 +252,62 @@ bool runs_running(struct store *store, struct arena *arena, struct run_list *out
 		}
 	}
 	return got == 0;
+}
+
+static bool set_same_as(
+	struct store *store, const char *sql, int64_t from, int64_t to, struct err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(store->db, sql, -1, &st, NULL);
+	if (rc != SQLITE_OK) {
+		return store_sql_err(store->db, rc, "writing to the store", err);
+	}
+	stmt_int(st, 1, from);
+	stmt_int(st, 2, to);
+	bool ok = stmt_run(store, st, err);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+bool runs_hand_over(struct store *store, int64_t id, struct err *err)
+{
+	int64_t heir;
+	sqlite3_stmt *st = stmt_get(store, STMT_RUN_HEIR,
+		"SELECT min(id) FROM run WHERE same_as <> 0 AND same_as = ?1", err);
+	if (!st) {
+		return false;
+	}
+	stmt_int(st, 1, id);
+	if (!stmt_one(store, st, 0, &heir, err)) {
+		return false;
+	}
+	return heir == 0 ||
+	       (store_write_begin(store, err) && nodes_copy(store, id, heir, err) &&
+		       set_same_as(store,
+			       "UPDATE run SET same_as = CASE id WHEN ?2 THEN 0 ELSE ?2 END "
+			       "WHERE same_as <> 0 AND same_as = ?1",
+			       id, heir, err));
+}
+
+bool runs_unshare(struct store *store, struct run_row *row, struct err *err)
+{
+	int64_t from = row->same_as;
+	if (!from) {
+		return runs_hand_over(store, row->id, err);
+	}
+	row->same_as = 0;
+	return store_write_begin(store, err) && nodes_copy(store, from, row->id, err) &&
+	       set_same_as(store, "UPDATE run SET same_as = ?2 WHERE id = ?1", row->id, 0, err);
+}
+
+bool runs_are_running(struct store *store, bool *any, struct err *err)
+{
+	int64_t is_any = 0;
+	sqlite3_stmt *st = stmt_get(store, STMT_RUN_ANY,
+		"SELECT EXISTS (SELECT 1 FROM run WHERE state = 'running')", err);
+	bool ok = st && stmt_one(store, st, 0, &is_any, err);
+	*any = is_any != 0;
+	return ok;
 }
 
 bool runs_blob_mark(struct store *store, int64_t id, int64_t *out, struct err *err)

@@ -51,6 +51,7 @@ struct run_row {
 	struct proc_id owner; /* who runs it */
 	str owner_boot;
 	str error; /* one line, empty where there is none */
+	int64_t same_as; /* the run whose nodes stand for this one's, or 0 */
 };
 
 /* All strs given out live in `arena`. Rows whose owner is gone are given out as they are stored: runs_reconcile changes them. */
@@ -68,6 +69,9 @@ struct run_list {
 bool runs_list(struct store *store, struct arena *arena, str workflow, size_t limit, bool children,
 	struct run_list *out, struct err *err);
 
+/* Before a run goes on: it and others share no rows of nodes any longer. */
+bool runs_unshare(struct store *store, struct run_row *row, struct err *err);
+
 /* The runs in a run, newest first. */
 bool runs_children(struct store *store, struct arena *arena, int64_t parent, struct run_list *out,
 	struct err *err);
@@ -76,6 +80,9 @@ bool runs_children(struct store *store, struct arena *arena, int64_t parent, str
  * in `arena`.  Read-only stores: only gives them. */
 bool runs_reconcile(
 	struct store *store, struct arena *arena, int64_t **ids, size_t *count, struct err *err);
+
+/* Whether any run says that it is running, its owner gone or not. */
+bool runs_are_running(struct store *store, bool *any, struct err *err);
 
 struct node_row {
 	int64_t run;

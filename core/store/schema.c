@@ -163,7 +163,14 @@ static const char version_1[] =
 	" checksum BLOB NOT NULL"
 	") STRICT, WITHOUT ROWID;";
 
-const char *const store_migrations[] = {version_1};
+/* A run in which nothing was to be done may stand for later ones: they have no rows of nodes of their own.  The generation
+ * grows with every transaction. */
+static const char version_2[] = "ALTER TABLE run ADD COLUMN same_as INTEGER NOT NULL DEFAULT 0;"
+				"CREATE INDEX run_by_same ON run (same_as, id) WHERE same_as <> 0;"
+				"CREATE TABLE generation (n INTEGER NOT NULL) STRICT;"
+				"INSERT INTO generation (n) VALUES (0);";
+
+const char *const store_migrations[] = {version_1, version_2};
 const int store_version = (int)(sizeof(store_migrations) / sizeof(store_migrations[0]));
 
 static bool exec(sqlite3 *db, const char *sql, struct err *err)

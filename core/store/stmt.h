@@ -16,6 +16,8 @@ enum stmt_id {
 	STMT_BEGIN_READ,
 	STMT_BEGIN_WRITE,
 	STMT_COMMIT,
+	STMT_GENERATION,
+	STMT_GENERATION_GROW,
 	STMT_BLOB_FIND,
 	STMT_BLOB_DATA,
 	STMT_BLOB_ADD,
@@ -33,12 +35,16 @@ enum stmt_id {
 	STMT_RUN_RUNNING,
 	STMT_RUN_INTERRUPT,
 	STMT_RUN_MARK,
+	STMT_RUN_HEIR,
+	STMT_RUN_ANY,
 	STMT_NODE_PUT,
 	STMT_NODE_GET,
 	STMT_NODE_LIST,
 	STMT_NODE_SEQ,
 	STMT_NODE_NEWEST,
 	STMT_NODE_PASSED,
+	STMT_NODE_COPY,
+	STMT_REUSED_COPY,
 	STMT_EVENT_SEQ,
 	STMT_EVENT_ADD,
 	STMT_EVENT_EACH,
@@ -83,6 +89,9 @@ enum stmt_id {
 	STMT_GC_SPACE,
 	STMT_COUNT,
 };
+
+/* How long a write waits for another process. */
+enum { STORE_BUSY_MS = 10000 };
 
 struct cas_pending; /* a blob that is written but not yet durable (cas_file.c) */
 
@@ -141,13 +150,9 @@ bool store_schema_holds(sqlite3 *db);
 /* Sets *err from a result code of SQLite; returns false. */
 bool store_sql_err(sqlite3 *db, int rc, const char *doing, struct err *err);
 
-/* Opens the batch where none is open.  Every write calls it first; false once the store has failed. */
-bool store_write_begin(struct store *store, struct err *err);
 /* Takes *own over as the error of the store, where it is the first, copies it to *err and rolls the batch back; returns
  * false. */
 bool store_write_fail(struct store *store, struct err *own, struct err *err);
-/* Rolls the batch back, where there is one. */
-void store_write_cancel(struct store *store);
 /* Gives all claims back, for good. */
 void claims_finish(struct store *store);
 /* Leaves a mark by which the next store_open checks the whole database. */

@@ -68,6 +68,7 @@ static pawl_status start(const pawl_host *host, pawl_node *node, pawl_run *run)
 
 static const pawl_type lua_node_type = {
 	.size = sizeof(lua_node_type),
+	.caps = PAWL_CAP_KEY_STABLE,
 	.cacheable = PAWL_CACHE_ALWAYS,
 	.cache_epoch = 1,
 	.keyword = "lua",

@@ -99,23 +99,43 @@ static int fits(const struct script *script, const char *path)
 	       strcmp(by_name->language, script->runtime->language) == 0;
 }
 
-static int look_in(struct script *script, const char *project, const char *dir)
+/* Where a script of that name may be, in this order. */
+static const char *const script_dirs[] = {".pawl/scripts", ".archon/scripts"};
+
+/* The n-th place, in script->path and script->relative; 0: there are no more. */
+static int name_place(struct script *script, const char *project, size_t n)
 {
-	for (size_t i = 0; runtime_extensions[i]; i++) {
-		int n = snprintf(script->relative, sizeof(script->relative), "%s/%s%s", dir,
-			script->text.ptr, runtime_extensions[i]);
-		int m = snprintf(
-			script->path, sizeof(script->path), "%s/%s", project, script->relative);
-		if (n < 0 || m < 0 || (size_t)n >= sizeof(script->relative) ||
-			(size_t)m >= sizeof(script->path))
-			return 0;
-		if (is_file(script->path) && fits(script, script->path))
-			return 1;
-	}
-	return 0;
+	size_t extensions = 0;
+	while (runtime_extensions[extensions])
+		extensions++;
+	if (n >= extensions * (sizeof(script_dirs) / sizeof(script_dirs[0])))
+		return 0;
+	int m = snprintf(script->relative, sizeof(script->relative), "%s/%s%s",
+		script_dirs[n / extensions], script->text.ptr, runtime_extensions[n % extensions]);
+	int k = snprintf(script->path, sizeof(script->path), "%s/%s", project, script->relative);
+	return m >= 0 && k >= 0 && (size_t)m < sizeof(script->relative) &&
+	       (size_t)k < sizeof(script->path);
 }
 
-static pawl_status find_file(const pawl_host *host, pawl_node *node, struct script *script)
+/* The first place that has a file for this runtime.  Those before it are facts too, where `hash` is not NULL: a file that
+ * appears there wins. */
+static int look(struct script *script, const pawl_host *host, pawl_hash *hash, const char *project)
+{
+	struct script earlier = *script;
+	size_t n = 0;
+	int there;
+	while ((there = name_place(script, project, n)) &&
+		!(is_file(script->path) && fits(script, script->path)))
+		n++;
+	for (size_t i = 0; hash && there && i < n && name_place(&earlier, project, i); i++) {
+		if (fits(&earlier, earlier.path))
+			host->fact_file(hash, "script", earlier.path);
+	}
+	return there;
+}
+
+static pawl_status find_file(
+	const pawl_host *host, pawl_node *node, struct script *script, pawl_hash *hash)
 {
 	pawl_str project;
 	pawl_status status = check_name(host, node, script);
@@ -124,8 +144,7 @@ static pawl_status find_file(const pawl_host *host, pawl_node *node, struct scri
 			node, (pawl_str){"$PROJECT_DIR", sizeof("$PROJECT_DIR") - 1}, &project);
 	if (status != PAWL_OK)
 		return status;
-	if (!look_in(script, project.ptr, ".pawl/scripts") &&
-		!look_in(script, project.ptr, ".archon/scripts")) {
+	if (!look(script, host, hash, project.ptr)) {
 		char words[1024];
 		snprintf(words, sizeof(words),
 			"names no script: there is no .pawl/scripts/%s%s\nmake the file, or write the code itself (it is code when it has a space, a line feed, or any of ;(){}$'\" in it)",
@@ -209,7 +228,7 @@ static pawl_status cache_key(const pawl_host *host, pawl_node *node, pawl_hash *
 	struct script script;
 	pawl_status status = read_script(host, node, &script);
 	if (status == PAWL_OK && !script.is_inline)
-		status = find_file(host, node, &script);
+		status = find_file(host, node, &script, hash);
 	if (status == PAWL_OK && script.is_inline)
 		status = hash_inline(host, node, hash, &script);
 	if (status != PAWL_OK)
@@ -316,7 +335,7 @@ static pawl_status start(const pawl_host *host, pawl_node *node, pawl_run *run)
 	pawl_status status = read_script(host, node, script);
 	if (status == PAWL_OK)
 		status = script->is_inline ? check_deps(host, node, script)
-		                           : find_file(host, node, script);
+		                           : find_file(host, node, script, NULL);
 	if (status != PAWL_OK)
 		return status;
 	command->argc = 1;
@@ -338,6 +357,7 @@ static pawl_status start(const pawl_host *host, pawl_node *node, pawl_run *run)
 
 static const pawl_type script_type = {
 	.size = sizeof(script_type),
+	.caps = PAWL_CAP_KEY_STABLE,
 	.cacheable = PAWL_CACHE_ALWAYS,
 	.cache_epoch = 1,
 	.keyword = "script",
