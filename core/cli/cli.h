@@ -37,8 +37,9 @@ struct cli {
 	bool is_verbose;
 	bool has_color_out;
 	bool has_color_err;
-	bool has_told;         /* an error, a warning or a note was printed */
-	VEC(const char *) included; /* workflow files that were read for `include`, absolute; dies with main */
+	bool has_told; /* an error, a warning or a note was printed */
+	VEC(const char *)
+	included; /* workflow files that were read for `include`, absolute; dies with main */
 	const char *plugin_paths[17]; /* --plugin-path, NULL-terminated */
 	size_t plugin_path_count;
 	struct told_file *told; /* files of inner runs whose problems were told (cmd_run.c) */

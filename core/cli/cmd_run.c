@@ -192,8 +192,7 @@ static bool stage_open(struct stage *stage, struct job *job, struct err *err)
 		return false;
 	stage->world = loop_world(stage->loop);
 	job->cli->outlet = outlet_create(STDOUT_FILENO, (size_t)1 << 20);
-	stage->progress =
-		progress_create(job->cli, stage->world, job->store, job->options.plan);
+	stage->progress = progress_create(job->cli, stage->world, job->store, job->options.plan);
 	stage->events = progress_events(stage->progress);
 	return true;
 }
@@ -438,8 +437,7 @@ static int load_and_run(struct job *job, struct run_args *a, const char *path)
 	job->workflow = cli_load_file(job->cli, path);
 	if (!job->workflow)
 		return EXIT_USAGE;
-	if (!job->store &&
-		!open_store(job, job->options.plan ? STORE_READ_OR_EMPTY : STORE_WRITE))
+	if (!job->store && !open_store(job, job->options.plan ? STORE_READ_OR_EMPTY : STORE_WRITE))
 		return job->code;
 	if (a->resume && !find_continued(job, a->resume))
 		return EXIT_USAGE;

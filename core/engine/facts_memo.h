@@ -40,8 +40,8 @@ struct fact_memo {
 	unsigned links;       /* how many links deep that is */
 	struct pretence pretence;
 
-	struct map many; /* path or pattern -> struct seen_many *: trees and globs */
-	bool has_two_views; /* one was seen with other exceptions than before */
+	struct map many;      /* path or pattern -> struct seen_many *: trees and globs */
+	bool has_two_views;   /* one was seen with other exceptions than before */
 	bool has_linked_dirs; /* a link in a tree led to a directory, which was looked at as well */
 	VEC(struct seen_place) places;
 };

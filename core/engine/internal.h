@@ -17,10 +17,10 @@ struct produced {
 	struct digest manifest;
 	bool has_output;
 	bool has_manifest;
-	int64_t result; /* id, or 0 where it was not stored */
-	int64_t origin; /* run that made it */
+	int64_t result;  /* id, or 0 where it was not stored */
+	int64_t origin;  /* run that made it */
 	int64_t made_ms; /* of what is reused: when */
-	str emits;      /* JSON object in the run's arena, or empty */
+	str emits;       /* JSON object in the run's arena, or empty */
 };
 
 struct unit {
@@ -184,7 +184,7 @@ struct engine {
 	uint64_t started_mono;
 	bool has_started_bodies;
 	bool has_restored; /* files were put back */
-	bool has_flushed; /* the run's row is in the store */
+	bool has_flushed;  /* the run's row is in the store */
 	bool has_directories;
 	bool has_told_claims; /* that nothing keeps two runs from doing the same */
 	struct world_timer *flush_timer;

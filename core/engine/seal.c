@@ -259,8 +259,9 @@ static void add_unit(struct making *m, const struct unit *unit)
 	}
 	struct node_row row = {0};
 	bool found = false;
-	m->ok = m->ok && nodes_get(m->engine->store, &m->engine->arena, m->engine->row.id,
-				 unit->node->id, &row, &found, NULL) &&
+	m->ok = m->ok &&
+	        nodes_get(m->engine->store, &m->engine->arena, m->engine->row.id, unit->node->id,
+			&row, &found, NULL) &&
 	        found;
 	if (!m->ok)
 		return;
@@ -298,7 +299,7 @@ static bool had_nothing_to_do(const struct engine *engine)
 	return engine->row.state == RUN_COMPLETED && !engine->ran && !engine->rules &&
 	       !engine->mask && !engine->has_restored && !store_damaged(engine->store) &&
 	       engine->count[NODE_REUSED] + engine->count[NODE_SKIPPED] ==
-		       engine->workflow->node_count;
+	               engine->workflow->node_count;
 }
 
 /* What another pawl left running when it was killed is found by a look at the runs, which a seal saves. */

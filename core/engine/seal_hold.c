@@ -87,8 +87,8 @@ static bool is_whole(str text)
 		return false;
 	struct digest now = hash_of(str_slice(text, 0, text.len - tail));
 	str end = str_slice(text, text.len - tail, text.len - 1);
-	return str_starts(end, STR("end ")) &&
-	       digest_parse(str_slice(end, 4, end.len), &then) && digest_eq(&then, &now);
+	return str_starts(end, STR("end ")) && digest_parse(str_slice(end, 4, end.len), &then) &&
+	       digest_eq(&then, &now);
 }
 
 static bool read_head(struct seal *seal, str *rest)
@@ -97,8 +97,7 @@ static bool read_head(struct seal *seal, str *rest)
 	return take_words(rest, "pawl-seal 1") && take_digest(rest, &head->guard) &&
 	       digest_eq(&head->guard, &seal->request->guard) && take_words(rest, "\nrun") &&
 	       take_number(rest, &head->run) && take_number(rest, &head->generation) &&
-	       take_stat(rest, &head->db) &&
-	       netstr_take_char(rest, '\n');
+	       take_stat(rest, &head->db) && netstr_take_char(rest, '\n');
 }
 
 /* ---- what it rests on ---- */
@@ -143,8 +142,8 @@ static bool stamp_holds(struct seal *seal, str *rest)
 	str path;
 	if (!take_digest(rest, &then) || !netstr_take_text(rest, &path))
 		return false;
-	struct stamp now = stamp_take(path.ptr[0] == '/' ? AT_FDCWD : seal->project_fd,
-		text_of(seal, path), NULL, NULL);
+	struct stamp now = stamp_take(
+		path.ptr[0] == '/' ? AT_FDCWD : seal->project_fd, text_of(seal, path), NULL, NULL);
 	return digest_eq(&then, &now.digest);
 }
 

@@ -33,8 +33,8 @@ static bool counts(const struct listing *l, const char *name)
 	return !is_left_out;
 }
 
-static void add_list(struct hash *hash, const struct listing *l, const struct fs_list *list,
-	struct stamp *stamp)
+static void add_list(
+	struct hash *hash, const struct listing *l, const struct fs_list *list, struct stamp *stamp)
 {
 	for (size_t i = 0; i < list->len; i++) {
 		const struct fs_entry *entry = &list->ptr[i];

@@ -180,8 +180,8 @@ bool store_settle(struct store *store)
 		sqlite3_reset(store->stmts[i]);
 	}
 	sqlite3_busy_timeout(store->db, 0);
-	int rc = sqlite3_wal_checkpoint_v2(
-		store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &left, NULL);
+	int rc =
+		sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &left, NULL);
 	sqlite3_busy_timeout(store->db, STORE_BUSY_MS);
 	return rc == SQLITE_OK && left == 0 &&
 	       sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL) == SQLITE_OK;

@@ -16,7 +16,7 @@ static const char *const node_names[] = {
 	[NODE_PAUSED] = "paused",
 };
 
-#define NODE_COLUMNS_BUT_RUN                                                                                 \
+#define NODE_COLUMNS_BUT_RUN                                                                                    \
 	"node, attempt, seq, state, type, reason, sentence, key, result, origin, tries, started_ms, ended_ms, " \
 	"exit_code, signal, error, output, output_size, log, log_size, inputs, extra"
 #define NODE_COLUMNS "run, " NODE_COLUMNS_BUT_RUN
@@ -157,7 +157,7 @@ static bool read_one(struct store *store, sqlite3_stmt *st, struct arena *arena,
 
 /* The run under which the rows of run ?1 stand. */
 #define ROWS_OF_RUN "(SELECT ifnull(max(same_as), 0) FROM run WHERE id = ?1)"
-#define OF_RUN "run = coalesce(nullif(" ROWS_OF_RUN ", 0), ?1)"
+#define OF_RUN      "run = coalesce(nullif(" ROWS_OF_RUN ", 0), ?1)"
 
 bool nodes_get(struct store *store, struct arena *arena, int64_t run, str node,
 	struct node_row *out, bool *found, struct err *err)
@@ -212,7 +212,8 @@ bool nodes_copy(struct store *store, int64_t from, int64_t to, struct err *err)
 {
 	sqlite3_stmt *st = stmt_get(store, STMT_NODE_COPY,
 		"INSERT OR IGNORE INTO node (run, workflow, " NODE_COLUMNS_BUT_RUN
-		") SELECT ?2, workflow, " NODE_COLUMNS_BUT_RUN " FROM node WHERE run = ?1 ORDER BY id",
+		") SELECT ?2, workflow, " NODE_COLUMNS_BUT_RUN
+		" FROM node WHERE run = ?1 ORDER BY id",
 		err);
 	if (!st) {
 		return false;

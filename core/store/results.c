@@ -491,8 +491,7 @@ bool results_belongs(struct store *store, int64_t result, int64_t run, bool *out
 
 bool results_history(struct store *store, struct result_row *row, struct err *err)
 {
-	sqlite3_stmt *st = stmt_get(
-		store, STMT_REUSED_COUNT,
+	sqlite3_stmt *st = stmt_get(store, STMT_REUSED_COUNT,
 		"SELECT count(*) + (SELECT count(*) FROM run WHERE same_as <> 0 AND same_as IN "
 		"(SELECT run FROM reused WHERE result = ?1)) FROM reused WHERE result = ?1",
 		err);

@@ -50,7 +50,7 @@ struct run_row {
 	int64_t ended_ms;     /* 0 while it goes on */
 	struct proc_id owner; /* who runs it */
 	str owner_boot;
-	str error; /* one line, empty where there is none */
+	str error;       /* one line, empty where there is none */
 	int64_t same_as; /* the run whose nodes stand for this one's, or 0 */
 };
 
