@@ -145,6 +145,13 @@ bool store_migrate(sqlite3 *db, const char *const *list, int count, struct err *
 /* Whether the stored schema is what the migrations make. */
 bool store_schema_holds(sqlite3 *db);
 
+/* THE DIRECTORY (state_dir.c) */
+
+/* Sets *err from errno, with the code that fits it; false. */
+bool store_sys_failed(struct err *err, const char *doing, const char *path);
+/* The project and .pawl/state, made where the store is written.  1, absent: 0, error: -1. */
+int store_open_directories(struct store *store, const char *project, struct err *err);
+
 /* STATEMENTS */
 
 /* Sets *err from a result code of SQLite; returns false. */

@@ -14,9 +14,9 @@ setup() {
 		description: one node that ends, two that take until they are let go, one that depends on them
 		nodes:
 		  - id: first
-		    bash: echo said; until test -e go-first; do sleep 0.05; done
+		    bash: echo said; until test -e go-first || ! test -e .pawl; do sleep 0.05; done
 		  - id: second-of-a-rather-long-name
-		    bash: until test -e go-second; do sleep 0.05; done
+		    bash: until test -e go-second || ! test -e .pawl; do sleep 0.05; done
 		  - id: quick
 		    bash: "true"
 		  - id: last
@@ -206,7 +206,7 @@ is_clean() {
 		description: one fails while another one runs
 		nodes:
 		  - id: slow
-		    bash: until test -e go; do sleep 0.05; done
+		    bash: until test -e go || ! test -e .pawl; do sleep 0.05; done
 		  - id: bad
 		    bash: printf 'one\ntwo \033[31mred\n'; echo broken >&2; exit 3
 	YAML
