@@ -1,23 +1,13 @@
 /* cmd_run: `pawl run`, `pawl resume` and `pawl plan`: one engine, three ways to begin. */
-#include "cli/cli.h"
+#include "cli/job.h"
 #include "cli/objects.h"
-#include "cli/progress.h"
 #include "cli/rows.h"
 #include "cli/sealed.h"
-#include "data/json.h"
-#include "data/yaml.h"
-#include "engine/engine.h"
-#include "sys/fs.h"
 #include "sys/limits.h"
-#include "sys/loop.h"
 
-#include <fcntl.h>
-
-#include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 extern char **environ;
 extern const struct command command_run, command_resume, command_plan;
@@ -41,17 +31,6 @@ static void run_args_finish(struct run_args *a)
 	args_finish(&a->words);
 	args_finish(&a->rest);
 }
-
-/* What one command line asks for, ready for the engine. */
-struct job {
-	struct cli *cli;
-	struct store *store;
-	struct workflow *workflow;
-	struct engine_options options;
-	bool *forced;
-	bool *selected;
-	int code;
-};
 
 static bool set_reuse(struct job *job, const struct run_args *a)
 {
@@ -144,117 +123,6 @@ static uint32_t jobs_for(struct cli *cli, int64_t wanted)
 	return most;
 }
 
-static int exit_code_of(const struct job *job, const struct engine_summary *summary)
-{
-	if (summary->is_broken ||
-		(summary->state == RUN_FAILED && !summary->failed && summary->cancelled))
-		return EXIT_SYSTEM;
-	switch (summary->state) {
-	case RUN_COMPLETED: return EXIT_DONE;
-	case RUN_INTERRUPTED: return EXIT_INTERRUPTED;
-	case RUN_PAUSED: return EXIT_PAUSED;
-	default: return job->code ? job->code : EXIT_NODE_FAILED;
-	}
-}
-
-/* Between SIGTERM and SIGKILL. */
-static const uint64_t grace_ms = 5000;
-
-/* What a killed pawl left running is ended before anything runs again. */
-static void reconcile(struct job *job)
-{
-	int64_t *ids = NULL;
-	size_t count = 0;
-	if (job->options.plan || !runs_reconcile(job->store, &job->cli->arena, &ids, &count, NULL))
-		return;
-	for (size_t i = 0; i < count; i++) {
-		const char *marker = arena_printf(&job->cli->arena, "PAWL_ATTEMPT_ID=%s/%lld/",
-			store_id(job->store), (long long)ids[i]);
-		size_t ended = proc_end_marked(marker, grace_ms);
-		talk_note(job->cli, "run %lld was interrupted%s", (long long)ids[i],
-			ended ? "; what it had left running was ended" : "");
-	}
-	store_flush(job->store, NULL);
-}
-
-/* A loop, and somewhere to show what happens in it. */
-struct stage {
-	struct loop *loop;
-	const struct world *world;
-	struct progress *progress;
-	struct engine_events events;
-};
-
-static bool stage_open(struct stage *stage, struct job *job, struct err *err)
-{
-	*stage = (struct stage){.loop = loop_create(err)};
-	if (!stage->loop)
-		return false;
-	stage->world = loop_world(stage->loop);
-	job->cli->outlet = outlet_create(STDOUT_FILENO, (size_t)1 << 20);
-	stage->progress = progress_create(job->cli, stage->world, job->store, job->options.plan);
-	stage->events = progress_events(stage->progress);
-	return true;
-}
-
-static void stage_close(struct stage *stage, struct job *job)
-{
-	progress_destroy(stage->progress);
-	loop_destroy(stage->loop, grace_ms);
-	/* From here on Ctrl-C ends the program as it does any: the run is recorded, only a reader is waited for. */
-	int error = outlet_destroy(job->cli->outlet);
-	job->cli->outlet = NULL;
-	if (error && error != EPIPE)
-		talk_note(job->cli, "standard output could not be written: %s", strerror(error));
-}
-
-static int execute(struct job *job, bool wants_exit_code)
-{
-	struct err err = {0};
-	struct stage stage;
-	struct engine_summary summary;
-	int code;
-	if (!stage_open(&stage, job, &err))
-		return talk_fail(job->cli, &err);
-	reconcile(job);
-	if (job->options.seal)
-		job->options.seal->is_spoiled = job->cli->has_told;
-	if (job->options.plan)
-		store_read_begin(job->store);
-	if (!engine_run(stage.world, job->store, cli_types(job->cli), job->workflow, &job->options,
-		    &stage.events, &summary, &err))
-		code = talk_fail(job->cli, &err);
-	else
-		code = exit_code_of(job, &summary);
-	if (job->options.plan) {
-		store_read_end(job->store);
-		size_t count = progress_planned_runs(stage.progress);
-		if (code == EXIT_DONE || code == EXIT_NODE_FAILED)
-			code = wants_exit_code && count ? EXIT_WORK : EXIT_DONE;
-	}
-	stage_close(&stage, job);
-	return code;
-}
-
-/* Nothing has changed since a run that had nothing to do: this one is as that.  False: it is to be looked at. */
-static bool run_sealed(struct job *job, struct seal *seal)
-{
-	struct err err = {0};
-	struct stage stage;
-	struct engine_summary summary;
-	bool done = stage_open(&stage, job, &err);
-	if (done) {
-		done = seal_run(seal, stage.world, job->store, &stage.events, &summary, &err);
-		stage_close(&stage, job);
-	}
-	job->code = EXIT_DONE;
-	if (err_is_set(&err)) {
-		job->code = talk_fail(job->cli, &err);
-		done = true;
-	}
-	return done;
-}
-
 /* Whether the command line asks for nothing but a run. */
 static bool is_plain(const struct run_args *a)
 {
@@ -265,93 +133,6 @@ static bool is_plain(const struct run_args *a)
 /* Puts `-i name=value` and the input file together and checks them against what the workflow declares: all problems at once. */
 bool inputs_read(struct cli *cli, const struct workflow *workflow, const struct arg_list *given,
 	const char *file, const char *stored, const struct value **out);
-
-/* `policy` of .pawl/config.yaml. */
-static bool project_policies(struct cli *cli, struct strs *out)
-{
-	const char *path = arena_printf(&cli->arena, "%s/.pawl/config.yaml", cli_project(cli));
-	struct buf text = {0};
-	struct diags diags = {0};
-	if (!fs_read_file(AT_FDCWD, path, (size_t)1 << 20, &text, NULL)) {
-		buf_finish(&text);
-		return true;
-	}
-	const struct value *root =
-		yaml_parse(&cli->arena, arena_str(&cli->arena, buf_str(&text)), path, &diags);
-	const struct value *list = value_get(root, STR("policy"));
-	buf_finish(&text);
-	for (size_t i = 0; root && root->kind == VALUE_MAP && i < root->as.map.count; i++) {
-		const struct value_member *m = &root->as.map.items[i];
-		struct place at = {path, m->line, m->col, (uint32_t)m->key.len};
-		if (!str_is(m->key, "policy") && !str_starts(m->key, STR("x-")))
-			err_help(diags_error(&diags, at, "E-CONFIG-UNKNOWN",
-					 "the project's configuration has no `%.*s`",
-					 STR_ARG(m->key)),
-				"it has `policy`, a list of Lua files");
-	}
-	size_t count = list && list->kind == VALUE_LIST ? list->as.list.count : 0;
-	out->ptr = arena_array(&cli->arena, str, count);
-	for (size_t i = 0; i < count; i++) {
-		if (list->as.list.items[i].kind == VALUE_STRING)
-			out->ptr[out->len++] = list->as.list.items[i].as.text;
-	}
-	bool ok = !diags.errors;
-	talk_diags(cli, &diags);
-	diags_finish(&diags);
-	return ok;
-}
-
-struct told_file {
-	const char *path;
-	struct told_file *next;
-};
-
-/* Once, however many runs of it there are. */
-static void tell_problems(struct cli *cli, const char *path, const struct diags *diags)
-{
-	for (const struct told_file *told = cli->told; told; told = told->next) {
-		if (!strcmp(told->path, path))
-			return;
-	}
-	struct told_file *told = arena_new(&cli->arena, struct told_file);
-	*told = (struct told_file){path, cli->told};
-	cli->told = told;
-	talk_diags(cli, diags);
-}
-
-/* The first problem in the inner file is the cause. */
-static void fail_child(const struct diags *diags, struct err *err)
-{
-	for (size_t i = 0; i < diags->list.len && !err_is_set(err); i++) {
-		const struct err *cause = &diags->list.ptr[i];
-		if (cause->is_warning)
-			continue;
-		err_set(err, cause->code, "%s:%u: %s", cause->at.file ? cause->at.file : "?",
-			cause->at.line, cause->message);
-		if (cause->help)
-			err_help(err, "%s", cause->help);
-	}
-}
-
-static struct workflow *load_child(void *ctx, str name, struct err *err)
-{
-	struct cli *cli = ctx;
-	struct diags diags = {0};
-	const char *path = cli_find_referenced(cli, arena_str(&cli->arena, name).ptr, err);
-	struct workflow *workflow = path ? cli_load_quietly(cli, path, &diags) : NULL;
-	if (path)
-		tell_problems(cli, path, &diags);
-	if (path && !workflow)
-		fail_child(&diags, err);
-	diags_finish(&diags);
-	return workflow;
-}
-
-static void release_child(void *ctx, struct workflow *workflow)
-{
-	(void)ctx;
-	workflow_destroy(workflow);
-}
 
 static int run_job(struct job *job, struct run_args *a, const char *stored_inputs)
 {
@@ -365,20 +146,20 @@ static int run_job(struct job *job, struct run_args *a, const char *stored_input
 	job->options.jobs = jobs_for(cli, a->jobs);
 	if (!job->options.jobs)
 		return EXIT_SYSTEM;
-	if (!project_policies(cli, &job->options.policies))
+	if (!job_policies(cli, &job->options.policies))
 		return EXIT_USAGE;
-	job->options.load = load_child;
-	job->options.release = release_child;
+	job->options.load = job_load_child;
+	job->options.release = job_release_child;
 	job->options.load_ctx = cli;
 	job->options.environment = (const char *const *)environ;
-	job->options.grace_ms = grace_ms;
+	job->options.grace_ms = JOB_GRACE_MS;
 	job->code = EXIT_USAGE;
 	if (!set_reuse(job, a) || !set_marks(job, a) ||
 		!inputs_read(cli, job->workflow, &a->inputs, a->input_file, stored_inputs,
 			&job->options.inputs))
 		return EXIT_USAGE;
 	job->code = 0;
-	return execute(job, a->exit_code);
+	return job_execute(job, a->exit_code);
 }
 
 static bool find_continued(struct job *job, const char *which)
@@ -427,7 +208,7 @@ static bool try_seal(struct job *job, struct sealing *sealing)
 	struct seal *seal = seal_open(cli_project(job->cli), &sealing->request);
 	bool done = false;
 	if (seal)
-		done = !open_store(job, STORE_WRITE) || run_sealed(job, seal);
+		done = !open_store(job, STORE_WRITE) || job_run_sealed(job, seal);
 	seal_close(seal);
 	return done;
 }
@@ -521,7 +302,7 @@ static int resume_run(struct cli *cli, struct run_args *a, bool is_plan)
 	if (!job.store)
 		return code;
 	if (may_write)
-		reconcile(&job);
+		job_reconcile(&job);
 	code = job.code;
 	if (find_resumed(&job, which, &row)) {
 		job.workflow = cli_load_file(cli, row.file.ptr);
