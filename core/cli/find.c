@@ -194,6 +194,10 @@ char *cli_find_workflow_quietly(struct cli *cli, const char *name, struct err *e
 
 char *cli_find_referenced(struct cli *cli, const char *name, struct err *err)
 {
+	/* A path in a file is one of the project, wherever the command is given. */
+	char *path = arena_printf(&cli->arena, "%s/%s", cli_project(cli), name);
+	if (is_workflow_name(name) && name[0] != '/' && access(path, R_OK) == 0)
+		return path;
 	return find_in(cli, name, ALL_PLACES, err);
 }
 

@@ -21,7 +21,7 @@ struct fan {
 };
 
 /* "build[3f2a9c01]", and "build[3f2a9c01-2]" for the second item with the same content. */
-static str slot_id(struct fan *fan, size_t index, const struct value *item)
+static str slot_id(struct fan *fan, struct map *seen, const struct value *item)
 {
 	struct engine *engine = fan->attempt->engine;
 	struct buf json = {0};
@@ -31,14 +31,14 @@ static str slot_id(struct fan *fan, size_t index, const struct value *item)
 	digest_add_hex(&hex, &digest);
 	str base = fan->attempt->unit->node->id;
 	str id = str_of(arena_printf(&engine->arena, "%.*s[%.8s]", STR_ARG(base), buf_cstr(&hex)));
-	unsigned same = 1;
-	for (size_t i = 0; i < index; i++) {
-		str other = fan->slots[i].node->id;
-		same += str_starts(other, str_slice(id, 0, id.len - 1));
+	unsigned *same = map_get(seen, id);
+	if (!same) {
+		same = arena_new(&engine->arena, unsigned);
+		map_put(seen, id, same);
 	}
-	if (same > 1)
+	if (++*same > 1)
 		id = str_of(arena_printf(
-			&engine->arena, "%.*s[%.8s-%u]", STR_ARG(base), buf_cstr(&hex), same));
+			&engine->arena, "%.*s[%.8s-%u]", STR_ARG(base), buf_cstr(&hex), *same));
 	buf_finish(&json);
 	buf_finish(&hex);
 	return id;
@@ -91,14 +91,14 @@ static const struct value *without_fan_out(struct arena *arena, const struct val
 
 static void slot_ended(struct engine *engine, struct unit *slot);
 
-static void make_slot(struct fan *fan, size_t index, const struct value *item)
+static void make_slot(struct fan *fan, size_t index, struct map *seen, const struct value *item)
 {
 	struct engine *engine = fan->attempt->engine;
 	struct unit *parent = fan->attempt->unit;
 	struct unit *slot = &fan->slots[index];
 	struct node *node = arena_new(&engine->arena, struct node);
 	*node = *parent->node;
-	node->id = slot_id(fan, index, item);
+	node->id = slot_id(fan, seen, item);
 	node->fields = fan->fields;
 	node->fan_out = NULL;
 	node->when = NULL;
@@ -279,8 +279,10 @@ void fan_begin(struct attempt *attempt)
 	attempt->unit->state = NODE_RUNNING;
 	if (!engine->options->plan)
 		record_node(attempt, NODE_RUNNING, NULL, NULL);
+	struct map seen = {0};
 	for (size_t i = 0; i < fan->count; i++)
-		make_slot(fan, i, &items->as.list.items[i]);
+		make_slot(fan, i, &seen, &items->as.list.items[i]);
+	map_finish(&seen);
 	begin_more(fan);
 }
 

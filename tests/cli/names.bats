@@ -81,3 +81,17 @@ YAML
 	says 'ok  good'
 	says 'E-REF-QUOTED'
 }
+
+@test "a path in a workflow is one of the project, wherever the command is given" {
+	one lib/part.yaml part one
+	workflow main <<'YAML'
+name: main
+nodes:
+  - {id: inc, include: lib/part.yaml}
+  - {id: sub, workflow: lib/part.yaml}
+YAML
+	mkdir -p deep/er
+	cd deep/er
+	ok pawl run main
+	equal "$(pawl output last/sub)" 'one'
+}
