@@ -9,6 +9,7 @@
 #include "store/cas.h"
 
 static const size_t tail_most = 4096;
+static const size_t item_most = 4096;
 
 /* ---- one event ---- */
 
@@ -143,6 +144,18 @@ static void on_decided(struct progress *p, const struct node_event *e)
 	end(p, &out, false);
 }
 
+/* What a slot of a fan_out is about, where it is no document of its own. */
+static void add_item(struct buf *out, const struct value *item)
+{
+	struct buf json = {0};
+	json_write(&json, item);
+	if (json.len <= item_most) {
+		buf_add_z(out, ",\"item\":");
+		buf_add(out, buf_str(&json));
+	}
+	buf_finish(&json);
+}
+
 static void on_ended(struct progress *p, const struct node_event *e)
 {
 	struct buf out = {0};
@@ -159,6 +172,8 @@ static void on_ended(struct progress *p, const struct node_event *e)
 	add_text(&out, "sentence", e->sentence);
 	add_number(&out, "tries", e->tries);
 	add_number(&out, "ms", e->tries ? (int64_t)e->ms : 0);
+	if (e->item)
+		add_item(&out, e->item);
 	if (e->state == NODE_REUSED)
 		add_number(&out, "origin", e->origin);
 	end(p, &out, false);

@@ -76,6 +76,7 @@ struct node_event {
 	const struct node *node;
 	const struct nesting *within; /* of a run within the run, or NULL */
 	const struct node *parent;    /* an item's fan_out, a member's loop_group, or NULL */
+	const struct value *item;     /* of an item of a fan_out, or NULL */
 	uint64_t iteration;           /* of the loop_group, from 1; else 0 */
 	enum node_state state;
 	const char *reason; /* code */

@@ -42,6 +42,7 @@ static void send(const struct attempt *attempt, struct node_event *event)
 	event->node = unit->node;
 	event->within = engine->options->within;
 	event->iteration = unit->iteration;
+	event->item = unit->item;
 	if (unit->parent)
 		event->parent = unit->parent->node;
 	else if (holder != NO_NODE)

@@ -179,6 +179,8 @@ chain() {
 	check <<<"$output" >counts
 	grep -q "node_ended 3" counts
 	grep -q "node_paused 1" counts
+	equal "$(grep -o '"parent":"size","state":"completed".*"item":"[ab]"' <<<"$output" | grep -o '"item":"[ab]"' | sort | tr '\n' ' ')" \
+		'"item":"a" "item":"b" '
 	equal "$(member state run_ended <<<"$output")" '"paused"'
 	equal "$(member next run_ended <<<"$output")" '"pawl approve 1"'
 }
