@@ -232,22 +232,26 @@ void fan_slot_paused(struct unit *slot)
 
 static void slot_ended(struct engine *engine, struct unit *slot)
 {
-	struct fan *fan = slot->parent->fan;
-	bool is_bad = slot->state == NODE_FAILED || slot->state == NODE_CANCELLED;
+	struct unit *parent = slot->parent;
+	struct fan *fan = parent->fan;
 	if (slot->was_paused)
 		fan->paused--;
 	else
 		fan->active--;
 	fan->reused += slot->state == NODE_REUSED;
 	fan->failed += slot->state == NODE_FAILED;
-	slot->parent->is_uncertain = slot->parent->is_uncertain || slot->is_uncertain;
-	if (is_bad && slot->parent->node->fan_out->join == JOIN_ALL_SUCCESS)
+	parent->is_uncertain = parent->is_uncertain || slot->is_uncertain;
+	if (slot->state == NODE_FAILED && parent->node->fan_out->join == JOIN_ALL_SUCCESS) {
 		fan->is_cut = true;
+		if (engine->options->fail_fast && !engine->is_stopping)
+			engine_stop(engine, PAWL_CANCEL_SIBLING_FAILED);
+		if (!parent->fan)
+			return; /* the last that was stopped has ended it */
+	}
 	if (fan->is_giving_up)
 		return;
-	if (engine->is_stopping && !fan->active && !fan->paused) {
+	if (engine->is_stopping && !fan->is_cut && !fan->active && !fan->paused) {
 		struct attempt *attempt = fan->attempt;
-		struct unit *parent = slot->parent;
 		parent->fan = NULL;
 		parent->state = NODE_CANCELLED;
 		record_node(attempt, NODE_CANCELLED, NULL, NULL);

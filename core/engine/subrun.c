@@ -305,6 +305,9 @@ static void on_done(void *arg)
 	engine_end(sub->child, &summary);
 	engine->ran += summary.ran;
 	engine->reused += summary.reused;
+	if (!sub->cause.len && sub->child->cancelled_because.len)
+		sub->cause = str_of(arena_printf(
+			&engine->arena, ": %.*s", STR_ARG(sub->child->cancelled_because)));
 	switch (summary.state) {
 	case RUN_COMPLETED: complete(sub, &summary); break;
 	case RUN_PAUSED: pause(sub, summary.run); break;

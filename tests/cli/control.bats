@@ -318,6 +318,13 @@ YAML
 	states | grep -v 'later=completed'
 }
 
+@test "cancel: in a run within the run it fails the node, which says why" {
+	printf 'name: inner\nnodes: [{id: halt, cancel: no more}]\n' | workflow inner
+	printf 'name: outer\nnodes: [{id: sub, workflow: inner}]\n' | workflow outer
+	exits 1 pawl run outer
+	says 'run 2 of inner cancelled: no more'
+}
+
 # ---- include ----
 
 @test "include: namespaced, with inputs, its returns, sinks, and what its entries inherit" {
@@ -668,6 +675,18 @@ YAML
 	ok pawl resume
 	ran | grep '^b'
 	equal "$(pawl output last/all)" '["did a","did b","did c"]'
+}
+
+@test "fan_out: with --fail-fast the first item that fails stops the others; without it they end" {
+	echo '[1, 2, 30]' >items.json
+	each 'max_parallel: 3' 'bash: test "$INPUTS.thing" -gt 1; [ -e quick ] || exec sleep "$INPUTS.thing"'
+	exits 1 pawl run each -j 9 --fail-fast
+	says '1 of 3 items failed'
+	equal "$(states | grep -o ']=[a-z]*' | sort | tr '\n' ' ')" ']=cancelled ]=cancelled ]=failed '
+	states | grep ' each=failed'
+	touch quick
+	exits 1 pawl resume
+	equal "$(states | grep -o ']=[a-z]*' | sort | tr '\n' ' ')" ']=completed ]=completed ]=failed '
 }
 
 @test "fan_out: join all_done keeps failed slots in the result" {
