@@ -31,7 +31,8 @@ static bool is_control_type(str key)
 /* Types that workflows of other programs have, and that a plugin could provide. */
 static bool is_type_elsewhere(str key)
 {
-	return str_is(key, "prompt") || str_is(key, "command") || str_is(key, "loop");
+	return str_is(key, "prompt") || str_is(key, "command") || str_is(key, "loop") ||
+	       str_is(key, "route_loop") || str_is(key, "wait");
 }
 
 /* Archon's, without meaning to a deterministic workflow. */
