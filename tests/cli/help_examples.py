@@ -100,7 +100,7 @@ def paste(command, example, template):
 def main():
     shutil.rmtree(SCRATCH, ignore_errors=True)
     os.makedirs(BIN)
-    for tool in ("dot", "jq"):  # where they are missing
+    for tool in ("dot", "jq", "less"):  # where they are missing
         with open(os.path.join(BIN, tool), "w", encoding="utf-8") as file:
             file.write("#!/bin/sh\ncat\n")
         os.chmod(os.path.join(BIN, tool), 0o755)
