@@ -266,6 +266,9 @@ static const struct top_field {
 		"\"env\":{\"$ref\":\"#/definitions/node/properties/env\"},"
 		"\"shell\":{\"type\":\"object\",\"properties\":{\"options\":{\"type\":\"string\"}},"
 		"\"additionalProperties\":false}},\"additionalProperties\":false}"},
+	{"shell", take_shell, NULL,
+		"{\"type\":\"object\",\"properties\":{\"options\":{\"type\":\"string\"}},\"required\":[\"options\"],"
+		"\"additionalProperties\":false}"},
 	{"env", take_top_env, "env", NULL},
 	{"pass_env", take_top_pass_env, "pass_env", NULL},
 	{"secrets", take_top_secrets, "secrets", NULL},

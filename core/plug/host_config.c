@@ -47,7 +47,11 @@ const struct value *host_find_field(const struct pawl_node *node, str path)
 	const struct value *value = value_path(node->init.node->fields, path);
 	if (value)
 		return value;
-	return value_path(value_get(node->init.node->scope->root, STR("defaults")), path);
+	const struct value *root = node->init.node->scope->root;
+	value = value_path(value_get(root, STR("defaults")), path);
+	/* `shell` of the whole file needs no `defaults` around it. */
+	bool is_shell = str_is(path, "shell") || str_starts(path, STR("shell."));
+	return value || !is_shell ? value : value_path(root, path);
 }
 
 bool host_is_node(void *ctx, str name)

@@ -404,3 +404,27 @@ YAML
 	ok pawl run fields -i 'cfg={"mode":"fast","n":9007199254740999,"prize":[1.0],"list":[0,{"b":1}]}'
 	equal "$(pawl output last/yes)" 'notes.txt 9007199254740999 [1.0] 1'
 }
+
+@test "shell at the top of a file is what its nodes have; theirs wins, and an included file has its own" {
+	workflow part <<'YAML'
+name: part
+nodes: [{id: p, bash: 'false; echo part'}]
+YAML
+	workflow main <<'YAML'
+name: main
+shell: {options: "-u"}
+nodes:
+  - {id: soft, bash: 'false; echo soft'}
+  - {id: hard, bash: 'false; echo hard', shell: {options: "-e"}}
+  - {id: inc, include: part}
+YAML
+	exits 1 pawl run main
+	equal "$(pawl output last/soft)" 'soft'
+	states | grep 'hard=failed'
+	states | grep 'inc__p=failed'
+	ok pawl schema --check .pawl/workflows/main.yaml
+	sed -i 's/"-u"/["-u"]/' .pawl/workflows/main.yaml
+	exits 2 pawl lint main
+	says 'write `shell: {options: -eu}`'
+	exits 2 pawl schema --check .pawl/workflows/main.yaml
+}
