@@ -166,6 +166,28 @@ static void enter_file(
 	load->depth--;
 }
 
+/* What could not be read is known by its name: that others wait for it is no second mistake. */
+static void add_empty(struct load *load, const struct value *map, const struct scope *outer, str id)
+{
+	struct arena *arena = &load->workflow->arena;
+	struct include_alias *alias = arena_new(arena, struct include_alias);
+	struct scope *scope = arena_new(arena, struct scope);
+	*scope = (struct scope){.outer = outer,
+		.file = outer->file,
+		.source = outer->source,
+		.root = outer->root,
+		.prefix = STR(""),
+		.holder = outer->holder};
+	*alias = (struct include_alias){.id = load_full_id(load, outer, id),
+		.at = load_place(load, map),
+		.fields = map,
+		.outer = outer,
+		.scope = scope,
+		.returns_name = STR(""),
+		.returns = NO_NODE};
+	map_put(&load->workflow->aliases, alias->id, alias);
+}
+
 static void collect_include(
 	struct load *load, const struct value *map, const struct scope *outer, str id)
 {
@@ -187,6 +209,7 @@ static void collect_include(
 		err_at(&err, load_place(load, name));
 		diags_take(load->diags, &err);
 		buf_finish(&text);
+		add_empty(load, map, outer, id);
 		return;
 	}
 	const char *kept = keep_name(path);

@@ -205,6 +205,10 @@ static void check_ref(
 		return;
 	}
 	const struct node *target = workflow_resolve(wf, scan->node->scope, ref->name);
+	const struct include_alias *include =
+		target ? NULL : workflow_find_include(wf, scan->node->scope, ref->name);
+	if (include && include->end == include->first)
+		return; /* it could not be read, and that was told */
 	if (!target) {
 		load_suggest_node(load,
 			diags_error(load->diags, ref_place(load, ref, value), "E-REF-UNKNOWN",

@@ -154,3 +154,15 @@ YAML
 	ok pawl run main
 	equal "$(pawl output last/good__a)" '5'
 }
+
+@test "an include that can't be read is one mistake, whoever waits for it" {
+	workflow main <<'YAML'
+name: main
+nodes:
+  - {id: inc, include: nowhere}
+  - {id: use, depends_on: inc, when: $inc.output == 'x', with: {a: $inc.output}, bash: 'echo "$inc.output"'}
+YAML
+	exits 2 pawl lint main
+	equal "$(grep -c '^error' <<<"$output")" 1
+	says 'there is no workflow `nowhere`'
+}
