@@ -293,6 +293,17 @@ static void complete(struct subrun *sub, const struct engine_summary *summary)
 		control_complete(attempt, STR(""), sentence);
 }
 
+static void stopped(struct attempt *attempt)
+{
+	struct engine *engine = attempt->engine;
+	struct unit *unit = attempt->unit;
+	unit->state = NODE_CANCELLED;
+	record_node(attempt, NODE_CANCELLED, NULL, NULL);
+	tell(attempt, EVENT_ENDED, STR("stopped"));
+	attempt_destroy(attempt);
+	engine_unit_ended(engine, unit, NODE_CANCELLED);
+}
+
 static void on_done(void *arg)
 {
 	struct subrun *sub = arg;
@@ -310,16 +321,16 @@ static void on_done(void *arg)
 			&engine->arena, ": %.*s", STR_ARG(sub->child->cancelled_because)));
 	switch (summary.state) {
 	case RUN_COMPLETED: complete(sub, &summary); break;
-	case RUN_PAUSED: pause(sub, summary.run); break;
+	case RUN_PAUSED:
+		if (engine->is_stopping)
+			stopped(attempt);
+		else
+			pause(sub, summary.run);
+		break;
 	case RUN_CANCELLED:
 	case RUN_INTERRUPTED:
 		if (engine->is_stopping) {
-			struct unit *unit = attempt->unit;
-			unit->state = NODE_CANCELLED;
-			record_node(attempt, NODE_CANCELLED, NULL, NULL);
-			tell(attempt, EVENT_ENDED, STR("stopped"));
-			attempt_destroy(attempt);
-			engine_unit_ended(engine, unit, NODE_CANCELLED);
+			stopped(attempt);
 			break;
 		}
 		__attribute__((fallthrough));
