@@ -284,6 +284,39 @@ static bool is_named(const struct attempt *attempt, str path)
 	return false;
 }
 
+/* Is it one of what `writes` names below $ARTIFACTS_DIR? */
+static bool declares(const struct node *node, str path)
+{
+	for (size_t i = 0; i < node->writes.len; i++) {
+		enum artifact_root root;
+		str declared = strip_root(node->writes.ptr[i], &root);
+		if (root != ROOT_ARTIFACTS)
+			continue;
+		while (declared.len && declared.ptr[declared.len - 1] == '/')
+			declared.len--;
+		bool is_below =
+			!declared.len ||
+			(str_starts(path, declared) &&
+				(path.len == declared.len || path.ptr[declared.len] == '/'));
+		if (is_below || (fs_is_glob(declared) && fs_glob_matches(declared, path)))
+			return true;
+	}
+	return false;
+}
+
+/* Another node that runs right now says that it makes this: it takes it when it ends. */
+static bool is_awaited(const struct attempt *attempt, str path)
+{
+	const struct engine *engine = attempt->engine;
+	for (uint32_t i = 0; i < engine->workflow->node_count; i++) {
+		const struct unit *unit = &engine->units[i];
+		if (unit->state == NODE_RUNNING && unit != attempt->unit &&
+			declares(unit->node, path))
+			return true;
+	}
+	return false;
+}
+
 /* New or changed files of the artifact directory: whose are they? */
 static bool add_found(struct capture *c, struct captured *out, struct err *err)
 {
@@ -307,6 +340,8 @@ static bool add_found(struct capture *c, struct captured *out, struct err *err)
 			ok = add_entry(c, ROOT_ARTIFACTS, path, entry, err);
 			continue;
 		}
+		if (is_awaited(attempt, path))
+			continue;
 		seen->found_at = engine->overlap + 1;
 		watch->doubt_at = seen->found_at;
 		watch->doubt_path = arena_str(&watch->arena, path);

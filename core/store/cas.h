@@ -54,8 +54,9 @@ bool cas_has(struct store *store, const struct digest *digest, bool verify);
 /* The file that holds the blob, relative to .pawl/state; false where it is in the database, or nowhere. */
 bool cas_file(struct store *store, const struct digest *digest, struct buf *path);
 
-/* Writes the blob to a new file beneath dirfd: staged beside the target, verified, mode set, renamed over it; never a
- * hard link to the blob, never through a symlink.  Missing directories are made (0755).  E-STORE-RESTORE, E-STORE-BLOB. */
+/* Writes the blob to a new file beneath dirfd: staged without a name, which a crash would leave, verified, mode set,
+ * then named; never a hard link to the blob, never through a symlink.  Missing directories are made (0755).
+ * E-STORE-RESTORE, E-STORE-BLOB. */
 bool cas_restore(struct store *store, const struct digest *digest, int dirfd, const char *path,
 	uint32_t mode, struct err *err);
 

@@ -250,6 +250,59 @@ static bool sink_write(void *arg, str piece, struct err *err)
 		       "writing it");
 }
 
+/* A file that has no name yet, where it is to be: it gets its group and rights from that directory, and is gone if we die.
+ * Where the file system has no such thing: one with a name, `stage`. */
+static int open_stage(int parent, const char *stage, bool *has_name)
+{
+	int fd = openat(parent, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+	*has_name = fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL);
+	if (*has_name) {
+		fd = openat(
+			parent, stage, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	}
+	return fd;
+}
+
+/* By way of a directory where a name that is left by the dead harms nobody. */
+static bool name_by_way_of(int by, int fd, const char *stage, int parent, const char *name)
+{
+	char self[40];
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (linkat(AT_FDCWD, self, by, stage, AT_SYMLINK_FOLLOW) != 0) {
+		return false;
+	}
+	if (renameat(by, stage, parent, name) == 0) {
+		return true;
+	}
+	int number = errno;
+	unlinkat(by, stage, 0);
+	errno = number;
+	return false;
+}
+
+static bool give_name(struct store *store, int fd, const char *stage, int parent, const char *name)
+{
+	char self[40];
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (linkat(AT_FDCWD, self, parent, name, AT_SYMLINK_FOLLOW) == 0) {
+		return true;
+	}
+	if (errno != EEXIST) {
+		return false;
+	}
+	/* In tmp/ without the dot, so that it is swept.  The project may lie on several file systems. */
+	return (store->tmp_fd >= 0 && name_by_way_of(store->tmp_fd, fd, stage + 1, parent, name)) ||
+	       name_by_way_of(parent, fd, stage, parent, name);
+}
+
+static bool fill_stage(
+	struct store *store, const struct digest *digest, int fd, uint32_t mode, struct err *err)
+{
+	return cas_read(store, digest, (struct cas_sink){sink_write, &fd}, err) &&
+	       (fchmod(fd, mode & 07777) == 0 ||
+		       err_sys(err, errno, "E-STORE-RESTORE", "setting its permissions"));
+}
+
 bool cas_restore(struct store *store, const struct digest *digest, int dirfd, const char *path,
 	uint32_t mode, struct err *err)
 {
@@ -263,20 +316,20 @@ bool cas_restore(struct store *store, const struct digest *digest, int dirfd, co
 	struct buf stage = {0};
 	buf_add_z(&stage, ".pawl-");
 	buf_add_hex(&stage, random, sizeof(random));
-	int fd = openat(parent, buf_cstr(&stage),
-		O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	bool has_name;
+	int fd = open_stage(parent, buf_cstr(&stage), &has_name);
 	bool ok = fd >= 0 ||
 	          err_sys(err, errno, "E-STORE-RESTORE", "making a file beside %s", path) ||
 	          err_help(err, "make its directory writable, or name another one");
 	if (ok) {
-		ok = cas_read(store, digest, (struct cas_sink){sink_write, &fd}, err) ||
+		ok = fill_stage(store, digest, fd, mode, err) ||
 		     err_wrap(err, "restoring %s", path);
-		if (ok && (fchmod(fd, mode & 07777) != 0 ||
-				  renameat(parent, buf_cstr(&stage), parent, name) != 0)) {
+		if (ok && (has_name ? renameat(parent, buf_cstr(&stage), parent, name) != 0
+				    : !give_name(store, fd, buf_cstr(&stage), parent, name))) {
 			ok = err_sys(err, errno, "E-STORE-RESTORE", "restoring %s", path);
 		}
 		close(fd);
-		if (!ok) {
+		if (!ok && has_name) {
 			unlinkat(parent, buf_cstr(&stage), 0);
 		}
 	}

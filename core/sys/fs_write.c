@@ -136,7 +136,12 @@ bool fs_write_link(int dirfd, const char *path, const char *target, struct err *
 	if (found != FS_FOUND)
 		return false;
 	char temp[TEMP_NAME_SIZE];
-	int made;
+	/* Where nothing is in the way no other name is needed, which a crash would leave. */
+	int made = symlinkat(target, parent.fd, parent.name);
+	if (made == 0 || errno != EEXIST) {
+		close(parent.fd);
+		return made == 0 || fs_fail(err, errno, "link", path);
+	}
 	do {
 		random_name(temp);
 		made = symlinkat(target, parent.fd, temp);

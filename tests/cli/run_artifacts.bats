@@ -121,3 +121,25 @@ YAML
 	# The body wrote there; pawl did not.
 	equal "$(ls -A "$HOME/outside")" file
 }
+
+@test "a file that its maker declares is nobody else's, whoever ends while it is there" {
+	workflow w <<-'YAML'
+		name: w
+		nodes:
+		  - id: maker
+		    bash: |
+		      echo 1 >"$ARTIFACTS_DIR/x"; mkdir "$ARTIFACTS_DIR/d"; echo 2 >"$ARTIFACTS_DIR/d/y"
+		      touch "$HOME/made"; until [ -e "$HOME/ended" ]; do sleep 0.02; done; sleep 0.2
+		    reads: []
+		    writes: [$ARTIFACTS_DIR/x, $ARTIFACTS_DIR/d]
+		  - id: other
+		    bash: until [ -e "$HOME/made" ]; do sleep 0.02; done; touch "$HOME/ended"
+		    reads: []
+	YAML
+	ok pawl run w -j2
+	rm -r .pawl/state/runs
+	ok pawl run w -j2
+	says 'reuse  maker'
+	says '2 files restored'
+	says 'reuse  other'
+}
