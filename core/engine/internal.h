@@ -188,7 +188,8 @@ struct engine {
 	bool has_directories;
 	bool has_told_claims; /* that nothing keeps two runs from doing the same */
 	struct world_timer *flush_timer;
-	uint64_t flushed_mono;
+	uint64_t flush_ms; /* what committing took so far, and how often it was done */
+	uint64_t flushes;
 	const char *artifacts_dir; /* absolute; of this run */
 	const char *artifacts_rel; /* relative to .pawl/state */
 	const char *state_dir;
@@ -207,7 +208,8 @@ void engine_pump(struct engine *engine); /* decides and starts what can be */
 void engine_unit_ended(struct engine *engine, struct unit *unit, enum node_state state);
 void engine_fail_store(struct engine *engine); /* the store refuses: stop */
 void engine_stop(struct engine *engine, int32_t reason);
-void engine_flush_soon(struct engine *engine);
+/* Commits within milliseconds; `at_stake_ms` is how long the work took that a crash would lose. */
+void engine_flush_soon(struct engine *engine, uint64_t at_stake_ms);
 /* $ARTIFACTS_DIR and $STATE_DIR, once; a run that only reuses needs none. */
 bool engine_make_directories(struct engine *engine, struct err *err);
 

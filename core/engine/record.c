@@ -29,7 +29,7 @@ static void journal(struct attempt *attempt, const struct node_event *event)
 	buf_printf(&json, ",\"ms\":%llu}", (unsigned long long)event->ms);
 	events_add(engine->store, engine->row.id, engine->world->wall_ms(engine->world->ctx),
 		event->node->id, str_of(kind_names[event->kind]), buf_str(&json), NULL);
-	engine_flush_soon(engine);
+	engine_flush_soon(engine, 0);
 	buf_finish(&json);
 }
 
@@ -227,7 +227,7 @@ void record_node(struct attempt *attempt, enum node_state state, const struct ho
 		engine_fail_store(engine);
 	buf_finish(&inputs);
 	buf_finish(&extra);
-	engine_flush_soon(engine);
+	engine_flush_soon(engine, attempt->ran_ms);
 }
 
 bool record_result(struct attempt *attempt, bool provable, str unproven, int64_t *id)

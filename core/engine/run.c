@@ -6,8 +6,13 @@
 
 #include <signal.h>
 
-/* While bodies run, commits are gathered for so long: a crash repeats at most the attempts of that time. */
+/* While bodies run, commits are gathered for so long: a crash repeats at most the attempts of that time.  Where the disk is
+ * slow and nobody else waits to write it is longer, so that waiting for the disk takes at most one part of `flush_share`; but
+ * not after an attempt that took long. */
 static const uint64_t flush_every_ms = 4;
+static const uint64_t flush_at_most_ms = 16;
+static const uint64_t flush_share = 32;
+static const uint64_t long_attempt_ms = 100;
 
 /* ---- committing ---- */
 
@@ -15,10 +20,13 @@ static void flush(struct engine *engine)
 {
 	if (!store_is_dirty(engine->store) || engine->options->verify)
 		return;
-	engine->flushed_mono = engine->world->mono_ms(engine->world->ctx);
+	uint64_t began = engine->world->mono_ms(engine->world->ctx);
 	struct err err = {0};
-	if (store_flush(engine->store, &err))
+	if (store_flush(engine->store, &err)) {
+		engine->flush_ms += engine->world->mono_ms(engine->world->ctx) - began;
+		engine->flushes++;
 		return;
+	}
 	if (!err_is_set(&engine->error)) {
 		engine->error = err;
 		err = (struct err){0};
@@ -34,11 +42,27 @@ static void on_flush_timer(void *arg)
 	flush(engine);
 }
 
-void engine_flush_soon(struct engine *engine)
+static uint64_t flush_delay(struct engine *engine, uint64_t at_stake_ms)
 {
-	if (!engine->flush_timer && !engine->options->plan)
-		engine->flush_timer = engine->world->timer_start(
-			engine->world->ctx, flush_every_ms, on_flush_timer, engine);
+	bool others = false;
+	uint64_t fair = engine->flushes ? engine->flush_ms * flush_share / engine->flushes : 0;
+	if (fair <= flush_every_ms || at_stake_ms >= long_attempt_ms ||
+		!runs_are_running(engine->store, &engine->row.owner, &others, NULL) || others)
+		return flush_every_ms;
+	return fair < flush_at_most_ms ? fair : flush_at_most_ms;
+}
+
+void engine_flush_soon(struct engine *engine, uint64_t at_stake_ms)
+{
+	if (engine->options->plan)
+		return;
+	if (engine->flush_timer && at_stake_ms >= long_attempt_ms) {
+		engine->world->timer_stop(engine->world->ctx, engine->flush_timer);
+		engine->flush_timer = NULL;
+	}
+	if (!engine->flush_timer)
+		engine->flush_timer = engine->world->timer_start(engine->world->ctx,
+			flush_delay(engine, at_stake_ms), on_flush_timer, engine);
 }
 
 /* ---- stopping ---- */
@@ -287,7 +311,7 @@ void engine_pump(struct engine *engine)
 	slots->is_pumping = false;
 	/* An open batch keeps other runs from writing: whatever began one, it ends soon. */
 	if (store_is_dirty(engine->store))
-		engine_flush_soon(engine);
+		engine_flush_soon(engine, 0);
 	for (size_t i = 0; i < slots->engines.len; i++)
 		end_if_over(slots->engines.ptr[i]);
 }

@@ -306,7 +306,7 @@ static bool had_nothing_to_do(const struct engine *engine)
 static bool others_run(struct engine *engine)
 {
 	bool any = false;
-	return !runs_are_running(engine->store, &any, NULL) || any;
+	return !runs_are_running(engine->store, NULL, &any, NULL) || any;
 }
 
 void seal_make(struct engine *engine)

@@ -300,12 +300,17 @@ bool runs_unshare(struct store *store, struct run_row *row, struct err *err)
 	       set_same_as(store, "UPDATE run SET same_as = ?2 WHERE id = ?1", row->id, 0, err);
 }
 
-bool runs_are_running(struct store *store, bool *any, struct err *err)
+bool runs_are_running(struct store *store, const struct proc_id *but, bool *any, struct err *err)
 {
 	int64_t is_any = 0;
 	sqlite3_stmt *st = stmt_get(store, STMT_RUN_ANY,
-		"SELECT EXISTS (SELECT 1 FROM run WHERE state = 'running')", err);
-	bool ok = st && stmt_one(store, st, 0, &is_any, err);
+		"SELECT EXISTS (SELECT 1 FROM run WHERE state = 'running' AND owner_pid <> ?1)",
+		err);
+	if (!st) {
+		return false;
+	}
+	stmt_int(st, 1, but ? but->pid : 0);
+	bool ok = stmt_one(store, st, 0, &is_any, err);
 	*any = is_any != 0;
 	return ok;
 }

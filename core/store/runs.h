@@ -81,8 +81,8 @@ bool runs_children(struct store *store, struct arena *arena, int64_t parent, str
 bool runs_reconcile(
 	struct store *store, struct arena *arena, int64_t **ids, size_t *count, struct err *err);
 
-/* Whether any run says that it is running, its owner gone or not. */
-bool runs_are_running(struct store *store, bool *any, struct err *err);
+/* Whether any run says that it is running, its owner gone or not; those of `but` don't count, where it is not NULL. */
+bool runs_are_running(struct store *store, const struct proc_id *but, bool *any, struct err *err);
 
 struct node_row {
 	int64_t run;
