@@ -234,6 +234,9 @@ str upstream_name(const struct engine *engine, struct arena *arena); /* "7/1": r
 
 /* node.c: one node from ready to its end. */
 void node_decide(struct engine *engine, struct unit *unit);
+/* Before it starts, as late as can be, so that runs side by side share the work: takes the right to run what it would.
+ * False: another run is at it, and it is asked again later, or it was reused after all. */
+bool node_claim(struct unit *unit);
 void node_start(struct engine *engine, struct unit *unit);
 void node_cancel(struct engine *engine, struct unit *unit, int32_t reason);
 void node_skip(struct engine *engine, struct unit *unit, const char *reason, str sentence);

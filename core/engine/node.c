@@ -334,17 +334,23 @@ static void go_on(struct attempt *attempt)
 		refuse_to_run(attempt);
 		return;
 	}
+	unit->state = NODE_READY;
+	*vec_push(&engine->slots->waiting) = unit;
+}
+
+bool node_claim(struct unit *unit)
+{
+	struct attempt *attempt = unit->attempt;
 	if (!claim(attempt))
-		return;
+		return false;
 	if (attempt->is_claimed) {
 		/* Another run may have ended it since it was looked up: what it left may do. */
 		lookup_decide(attempt, HOST_KEY_OK, STR(""));
 		if (attempt->decision.action == ACTION_REUSE && reuse_now(attempt))
-			return;
+			return false;
 	}
-	unit->state = NODE_READY;
 	tell(attempt, EVENT_DECIDED, attempt->decision.sentence);
-	*vec_push(&engine->slots->waiting) = unit;
+	return true;
 }
 
 static void poll_claim(void *arg)

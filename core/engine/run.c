@@ -235,6 +235,8 @@ static bool start_one(struct unit *unit)
 		node_cancel(engine, unit, engine->stop_reason);
 		return true;
 	}
+	if (!node_claim(unit))
+		return true;
 	slots_take(engine, unit);
 	node_start(engine, unit);
 	return true;

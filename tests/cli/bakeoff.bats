@@ -333,6 +333,25 @@ printf '\''{"v": "%s"}\n'\'' "$(cat src.txt)" >out.json'
 outside_body='if grep -qs storm "$HOME/weather"; then echo garbage >out.json; exit 0; fi
 printf '\''{"v": "%s"}\n'\'' "$(cat src.txt)" >out.json'
 
+@test "two runs at once share the work" {
+	{
+		printf 'name: many\nnodes:\n'
+		for i in {1..30}; do
+			printf '  - {id: n%d, reads: [], bash: "echo n%d >>$HOME/runs; sleep 0.05"}\n' "$i" "$i"
+		done
+	} | workflow many
+	pawl run many -j2 >log1 2>&1 &
+	local first=$!
+	pawl run many -j2 >log2 2>&1 &
+	local second=$!
+	wait $first
+	wait $second
+	equal "$(sort -u "$HOME/runs" | wc -l)" 30
+	equal "$(wc -l <"$HOME/runs")" 30
+	[ "$(grep -c '^  run ' log1)" -ge 5 ]
+	[ "$(grep -c '^  run ' log2)" -ge 5 ]
+}
+
 @test "bad output once, edit the body, revert the edit: stays green" {
 	echo one >src.txt
 	echo storm >"$HOME/weather"
