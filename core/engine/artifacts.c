@@ -492,6 +492,14 @@ void artifacts_check(
 	manifest_finish(&manifest);
 }
 
+/* What is in the way goes first: a link that is renamed over it would be left under another name by a crash. */
+static bool restore_link(int fd, const char *path, const char *target, struct err *err)
+{
+	struct fs_stat st;
+	bool is_taken = fs_lstat_at(fd, path, &st, NULL) == FS_FOUND && !S_ISDIR(st.mode);
+	return (!is_taken || fs_remove_tree(fd, path, err)) && fs_write_link(fd, path, target, err);
+}
+
 static bool restore_one(struct attempt *attempt, const struct artifact *a, struct err *err)
 {
 	int fd = root_fd(attempt->engine, a->root);
@@ -505,7 +513,7 @@ static bool restore_one(struct attempt *attempt, const struct artifact *a, struc
 	if (a->kind == ARTIFACT_DIR)
 		return fs_make_dirs(fd, path, a->mode, err);
 	if (a->kind == ARTIFACT_LINK)
-		return fs_write_link(fd, path, arena_str(&attempt->arena, a->target).ptr, err);
+		return restore_link(fd, path, arena_str(&attempt->arena, a->target).ptr, err);
 	return cas_restore(attempt->engine->store, &a->digest, fd, path, a->mode, err);
 }
 
