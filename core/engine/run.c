@@ -187,11 +187,22 @@ static void leave_out(struct engine *engine, struct unit *unit)
 	node_skip(engine, unit, "not_selected", STR("not selected"));
 }
 
-static void decide_ready(struct engine *engine)
+/* Those that wait keep all places busy for a while: to look at more of them now would only be to look at what may change. */
+static bool has_enough(const struct slots *slots)
 {
+	return slots->used >= slots->jobs && slots->waiting.len - slots->head >= slots->jobs;
+}
+
+/* Decides what is ready, but stops to let start what can: gives whether it decided anything. */
+static bool decide_ready(struct engine *engine)
+{
+	struct slots *slots = engine->slots;
+	size_t waiting = slots->waiting.len - slots->head;
+	size_t first = engine->todo_head;
 	if (engine->todo.len)
 		fact_memo_forget(engine->memo);
-	while (engine->todo_head < engine->todo.len) {
+	while (engine->todo_head < engine->todo.len &&
+		(engine->is_stopping || !has_enough(slots))) {
 		struct unit *unit = engine->todo.ptr[engine->todo_head++];
 		if (engine->is_stopping)
 			node_cancel(engine, unit, engine->stop_reason);
@@ -199,8 +210,15 @@ static void decide_ready(struct engine *engine)
 			leave_out(engine, unit);
 		else
 			node_decide(engine, unit);
+		/* Where many wait, for a pool, it is not tried after each one. */
+		if (slots->used < slots->jobs &&
+			slots->waiting.len - slots->head > waiting + waiting / 16)
+			break;
 	}
-	engine->todo.len = engine->todo_head = 0;
+	bool any = engine->todo_head > first;
+	if (engine->todo_head == engine->todo.len)
+		engine->todo.len = engine->todo_head = 0;
+	return any;
 }
 
 /* Before the first body: its directories; and the run's row is committed, because by it the next pawl finds what a killed
@@ -275,20 +293,11 @@ static bool start_waiting(struct slots *slots)
 	return any;
 }
 
-static bool has_todo(const struct slots *slots)
-{
-	for (size_t i = 0; i < slots->engines.len; i++) {
-		if (slots->engines.ptr[i]->todo.len)
-			return true;
-	}
-	return false;
-}
-
 /* Over, or nothing but people can carry it on. */
 static void end_if_over(struct engine *engine)
 {
 	bool is_over = engine->ended == engine->workflow->top_count;
-	bool is_paused = engine->paused && !engine->active;
+	bool is_paused = engine->paused && !engine->active && !engine->todo.len;
 	if (engine->is_ended || (!is_over && !is_paused))
 		return;
 	engine->is_ended = true;
@@ -306,10 +315,13 @@ void engine_pump(struct engine *engine)
 	if (slots->is_pumping || engine->is_ended)
 		return;
 	slots->is_pumping = true;
+	bool any;
 	do {
+		any = false;
 		for (size_t i = 0; i < slots->engines.len; i++)
-			decide_ready(slots->engines.ptr[i]);
-	} while (start_waiting(slots) || has_todo(slots));
+			any = decide_ready(slots->engines.ptr[i]) || any;
+		any = start_waiting(slots) || any;
+	} while (any);
 	slots->is_pumping = false;
 	/* An open batch keeps other runs from writing: whatever began one, it ends soon. */
 	if (store_is_dirty(engine->store))

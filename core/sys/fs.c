@@ -117,10 +117,14 @@ void fs_close(int fd)
 	errno = number;
 }
 
-/* A name that has no directory in it can't lead out unless it is a symlink, "..", or absolute: one system call does.
- * False where it takes more. */
+/* A name that has no directory in it can't lead out unless it is a symlink, "..", or absolute; and there is nothing that a
+ * path from the root could lead out of.  One system call does then; false where it takes more. */
 static bool stat_quickly(int dirfd, const char *path, bool follow, struct stat *st, int *number)
 {
+	if (dirfd == AT_FDCWD && path[0] == '/') {
+		*number = fstatat(dirfd, path, st, follow ? 0 : AT_SYMLINK_NOFOLLOW) ? errno : 0;
+		return true;
+	}
 	if (strchr(path, '/') || strcmp(path, "..") == 0)
 		return false;
 	*number = fstatat(dirfd, path, st, AT_SYMLINK_NOFOLLOW) ? errno : 0;
