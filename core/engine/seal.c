@@ -9,15 +9,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define SEALS "seals/"
 
 /* ---- writing ---- */
 
 void seal_name(const char *file, struct buf *out)
 {
 	struct digest digest = hash_of(str_of(file));
-	buf_add_z(out, "seals/");
+	buf_add_z(out, SEALS);
 	buf_add_hex(out, digest.bytes, 16);
 }
 
@@ -50,6 +53,14 @@ bool seal_stat_store(int dirfd, const char *prefix, struct fs_stat *db)
 	return ok && fs_lstat_at(dirfd, path, &wal, NULL) == FS_FOUND && wal.size == 0;
 }
 
+/* The directory itself, never one that a link of its name leads to. */
+static int open_seals(struct store *store)
+{
+	int state = store_state_fd(store);
+	mkdirat(state, "seals", 0700);
+	return openat(state, "seals", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}
+
 void seal_write(struct store *store, const char *file, const struct seal_head *head, str body)
 {
 	struct buf text = {0};
@@ -65,25 +76,20 @@ void seal_write(struct store *store, const char *file, const struct seal_head *h
 	digest_add_hex(&text, &sum);
 	buf_add_char(&text, '\n');
 	seal_name(file, &name);
-	int state = store_state_fd(store);
-	mkdirat(state, "seals", 0700);
-	int fd = openat(state, buf_cstr(&name), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int dir = open_seals(store);
+	int fd = dir < 0 ? -1
+	                 : openat(dir, buf_cstr(&name) + strlen(SEALS),
+				   O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	ssize_t put = fd < 0 ? -1 : pwrite(fd, text.ptr, text.len, 0);
 	bool ok = put == (ssize_t)text.len && ftruncate(fd, (off_t)text.len) == 0;
+	if (!ok && dir >= 0)
+		unlinkat(dir, buf_cstr(&name) + strlen(SEALS), 0);
 	if (fd >= 0)
 		close(fd);
-	if (!ok)
-		seal_remove(store, file);
+	if (dir >= 0)
+		close(dir);
 	buf_finish(&name);
 	buf_finish(&text);
-}
-
-void seal_remove(struct store *store, const char *file)
-{
-	struct buf name = {0};
-	seal_name(file, &name);
-	unlinkat(store_state_fd(store), buf_cstr(&name), 0);
-	buf_finish(&name);
 }
 
 /* ---- what the run rested on ---- */

@@ -27,7 +27,6 @@ struct seal_head {
 bool seal_look_at_store(struct store *store, struct seal_head *head);
 /* Writes head and body beneath .pawl/state, in place and without waiting for the disk: a torn one fails its checksum. */
 void seal_write(struct store *store, const char *file, const struct seal_head *head, str body);
-void seal_remove(struct store *store, const char *file);
 
 /* "seals/DIGEST" of the workflow file's name. */
 void seal_name(const char *file, struct buf *out);

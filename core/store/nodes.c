@@ -159,6 +159,35 @@ static bool read_one(struct store *store, sqlite3_stmt *st, struct arena *arena,
 #define ROWS_OF_RUN "(SELECT ifnull(max(same_as), 0) FROM run WHERE id = ?1)"
 #define OF_RUN      "run = coalesce(nullif(" ROWS_OF_RUN ", 0), ?1)"
 
+/* Rows of another run stand for those of run `run`, with its time; how long ago it was that a result was made is left out,
+ * since that was said at another time. */
+static bool stand_in(
+	struct store *store, int64_t run, struct node_row *rows, size_t count, struct err *err)
+{
+	if (count == 0 || rows[0].run == run) {
+		return true;
+	}
+	int64_t started_ms;
+	sqlite3_stmt *st =
+		stmt_get(store, STMT_RUN_STARTED, "SELECT started_ms FROM run WHERE id = ?1", err);
+	if (!st) {
+		return false;
+	}
+	stmt_int(st, 1, run);
+	if (!stmt_one(store, st, 0, &started_ms, err)) {
+		return false;
+	}
+	for (size_t i = 0; i < count; i++) {
+		rows[i].run = run;
+		rows[i].started_ms = rows[i].ended_ms = started_ms;
+		if (rows[i].state == NODE_REUSED) {
+			size_t age = str_find(rows[i].sentence, STR(", "), 0);
+			rows[i].sentence.len = age == SIZE_MAX ? rows[i].sentence.len : age;
+		}
+	}
+	return true;
+}
+
 bool nodes_get(struct store *store, struct arena *arena, int64_t run, str node,
 	struct node_row *out, bool *found, struct err *err)
 {
@@ -170,11 +199,8 @@ bool nodes_get(struct store *store, struct arena *arena, int64_t run, str node,
 	}
 	stmt_int(st, 1, run);
 	stmt_str(st, 2, node);
-	bool ok = read_one(store, st, arena, out, found, err);
-	if (*found) {
-		out->run = run;
-	}
-	return ok;
+	return read_one(store, st, arena, out, found, err) &&
+	       stand_in(store, run, out, *found ? 1 : 0, err);
 }
 
 bool nodes_list(struct store *store, struct arena *arena, int64_t run, struct node_list *out,
@@ -202,10 +228,9 @@ bool nodes_list(struct store *store, struct arena *arena, int64_t run, struct no
 			stmt_done(st);
 			return false;
 		}
-		out->ptr[out->len].run = run;
 		out->len++;
 	}
-	return got == 0;
+	return got == 0 && stand_in(store, run, out->ptr, out->len, err);
 }
 
 bool nodes_copy(struct store *store, int64_t from, int64_t to, struct err *err)

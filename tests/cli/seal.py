@@ -366,9 +366,19 @@ def two_at_once(p):
     assert not p.run()[1]
 
 
+@scenario
+def link_in_place_of_the_seals(p):
+    shutil.rmtree(p.path(".pawl/state/seals"))
+    os.mkdir(p.path("elsewhere"))
+    os.symlink("../../elsewhere", p.path(".pawl/state/seals"))
+    for _ in range(2):
+        looks(p)
+    assert not os.listdir(p.path("elsewhere"))
+
+
 def nodes_of(p, run):
     shown = [json.loads(line) for line in p.pawl("show", str(run), "--json").splitlines()]
-    nodes = [{k: v for k, v in o.items() if k not in ("run", "sentence")} for o in shown if o["object"] == "node"]
+    nodes = [{k: v for k, v in o.items() if k not in ("run", "sentence", "started_ms", "ended_ms")} for o in shown if o["object"] == "node"]
     assert nodes
     return nodes
 
@@ -381,6 +391,7 @@ def shown_like_the_run_it_stands_for(p):
     under = p.newest()[0]
     assert under == looked + 1 and p.newest()[1]
     assert nodes_of(p, under) == nodes_of(p, same)
+    assert "ago" not in p.pawl("show", str(under)) and "just now" in p.pawl("show", str(under)).splitlines()[0]
     assert p.pawl("output", f"{under}/read") == "input\n"
     for command in (["why", "read", "--run", str(under)], ["logs", str(under)], ["diff", str(same), str(under)],
                     ["graph", "w", "--run", str(under)], ["trace", str(under)],
