@@ -54,12 +54,10 @@ static struct digest digest_given(
 }
 
 /* Names of included workflows are looked for in all of it. */
-static void each_directory(
-	const struct cli *cli, const char *root, void (*fn)(void *arg, const char *path), void *arg)
+static void each_directory(const char *root, void (*fn)(void *arg, const char *path), void *arg)
 {
 	struct fs_list list = {0};
 	struct buf path = {0};
-	(void)cli;
 	fn(arg, root);
 	if (fs_list_tree(AT_FDCWD, root, NULL, &list, NULL)) {
 		for (size_t i = 0; i < list.len; i++) {
@@ -88,11 +86,10 @@ static void each_path(void *ctx, void (*fn)(void *arg, const char *path), void *
 	types_each_path(cli_types(cli), fn, arg);
 	if (!cli->included.len)
 		return;
-	each_directory(
-		cli, arena_printf(&cli->arena, "%s/.pawl/workflows", cli_project(cli)), fn, arg);
+	each_directory(arena_printf(&cli->arena, "%s/.pawl/workflows", cli_project(cli)), fn, arg);
 	if (home)
 		each_directory(
-			cli, arena_printf(&cli->arena, "%s/.config/pawl/workflows", home), fn, arg);
+			arena_printf(&cli->arena, "%s/.config/pawl/workflows", home), fn, arg);
 	for (size_t i = 0; i < cli->included.len; i++)
 		fn(arg, cli->included.ptr[i]);
 }

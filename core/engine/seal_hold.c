@@ -297,8 +297,8 @@ static bool record(struct seal *seal, const struct world *world, struct store *s
 	return *holds;
 }
 
-static void tell_reused(struct seal *seal, const struct sealed_node *sealed,
-	const struct node *node, const struct engine_events *events, int64_t now_ms)
+static void tell_reused(const struct sealed_node *sealed, const struct node *node,
+	const struct engine_events *events, int64_t now_ms)
 {
 	struct arena arena = {0};
 	struct result_row row = {
@@ -322,7 +322,6 @@ static void tell_reused(struct seal *seal, const struct sealed_node *sealed,
 		.sentence = decision.sentence,
 		.origin = sealed->origin,
 		.bytes = STR("")};
-	(void)seal;
 	events->node(events->arg, &event);
 	event.kind = EVENT_ENDED;
 	events->node(events->arg, &event);
@@ -337,7 +336,7 @@ static void tell_nodes(struct seal *seal, const struct engine_events *events, in
 		const struct node *node = &seal->workflow.nodes[i];
 		if (!sealed->is_skipped) {
 			summary->reused++;
-			tell_reused(seal, sealed, node, events, now_ms);
+			tell_reused(sealed, node, events, now_ms);
 			continue;
 		}
 		summary->skipped++;
