@@ -1,6 +1,7 @@
 /* sealed: see sealed.h. */
 #include "cli/sealed.h"
 
+#include "sys/clock.h"
 #include "sys/fs.h"
 
 #include <fcntl.h>
@@ -101,6 +102,7 @@ void sealing_init(struct sealing *sealing, struct cli *cli, const char *file,
 	*sealing = (struct sealing){
 		.cli = cli, .file = arena_printf(&cli->arena, "%s", real ? real : file)};
 	sealing->request = (struct seal_request){.file = sealing->file,
+		.began_ms = clock_wall_ms(),
 		.guard = digest_given(cli, file, inputs, arguments),
 		.each_path = each_path,
 		.ctx = sealing};

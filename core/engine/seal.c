@@ -318,8 +318,9 @@ static bool others_run(struct engine *engine)
 void seal_make(struct engine *engine)
 {
 	const struct workflow *workflow = engine->workflow;
+	int64_t began_ms = engine->options->seal->began_ms;
 	struct making m = {.engine = engine,
-		.steady_since = engine->row.started_ms * 1000000 - FACTS_RACY_NS,
+		.steady_since = began_ms * 1000000 - FACTS_RACY_NS,
 		.ok = is_ordinary(engine) && had_nothing_to_do(engine)};
 	struct seal_head head = {.guard = engine->options->seal->guard, .run = engine->row.id};
 	for (uint32_t i = 0; m.ok && i < workflow->node_count; i++)

@@ -11,7 +11,8 @@ struct seal_request {
 	const char *file; /* of the workflow, as it was found; names the seal too */
 	struct digest
 		guard; /* of all that was given: arguments, inputs, environment, program, directory */
-	bool is_spoiled; /* loading it gave something to tell, and would again */
+	int64_t began_ms; /* wall time, before anything was read */
+	bool is_spoiled;  /* loading it gave something to tell, and would again */
 	/* Files and directories, absolute, that loading the workflow and its plugins rests on, there or not. */
 	void (*each_path)(void *ctx, void (*fn)(void *arg, const char *path), void *arg);
 	void *ctx;
