@@ -138,7 +138,7 @@ makes_files() {
 		      touch started
 		      sleep 100
 	YAML
-	timeout 60 "$PAWL" run slow >run.log 2>&1 &
+	timeout 900 "$PAWL" run slow >run.log 2>&1 &
 	local pid=$!
 	for _ in $(seq 200); do
 		[ -e started ] && break

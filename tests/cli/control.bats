@@ -937,7 +937,7 @@ YAML
 # interrupted WORKFLOW: runs it, sends SIGINT once a body says that it runs, and demands that nothing is left.
 interrupted() {
 	local pid code=0
-	env --default-signal=INT timeout 60 "$PAWL" run "$1" >out.txt 2>&1 &
+	env --default-signal=INT timeout 900 "$PAWL" run "$1" >out.txt 2>&1 &
 	pid=$!
 	wait_for running
 	kill -INT "$pid"

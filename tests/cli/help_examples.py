@@ -44,7 +44,7 @@ FINE = {"plan release --exit-code": (10,), "reject 6": (1,), "resume 6": (1,), "
 
 
 def shell(where, text, **kwargs):
-    return subprocess.run(["bash", "-c", "set -o pipefail; " + text], cwd=where, env=ENV, timeout=60, stdin=subprocess.DEVNULL,
+    return subprocess.run(["bash", "-c", "set -o pipefail; " + text], cwd=where, env=ENV, timeout=900, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, **kwargs)
 
 

@@ -16,9 +16,9 @@ pawl_setup() {
 	cd "$PROJECT" || return 1
 }
 
-# pawl ARGUMENTS: the program under test, never longer than a minute.
+# pawl ARGUMENTS: the program under test, never for ever.
 pawl() {
-	timeout 60 "$PAWL" "$@"
+	timeout 900 "$PAWL" "$@"
 }
 
 # workflow NAME < YAML: writes a workflow of the project.
@@ -86,7 +86,7 @@ reason() {
 # wait_for FILE: until it is there, ten seconds at most.
 wait_for() {
 	local i
-	for ((i = 0; i < 500; i++)); do
+	for ((i = 0; i < 10000; i++)); do
 		[ -e "$1" ] && return 0
 		sleep 0.02
 	done

@@ -119,7 +119,7 @@ problems = []
 
 
 def pawl(where, args, **kwargs):
-    return subprocess.run([PAWL, *args], cwd=where, env=ENV, timeout=60, stdin=subprocess.DEVNULL, **kwargs)
+    return subprocess.run([PAWL, *args], cwd=where, env=ENV, timeout=900, stdin=subprocess.DEVNULL, **kwargs)
 
 
 def make_project():

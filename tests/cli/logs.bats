@@ -222,7 +222,7 @@ talker() {
 	talker
 	pawl run talker -q &
 	wait_for .pawl/state/runs/1
-	timeout 20 "$PAWL" logs -f | head -n 1 >first
+	timeout 300 "$PAWL" logs -f | head -n 1 >first
 	equal "$(cat first)" "quick | quick"
 	touch go
 	wait

@@ -15,7 +15,7 @@ try() {
 		printf 'name: w\nnodes:\n  - id: it\n    sloppy: %s\n    other: text\n' "$mode" >"$mode.yaml"
 		{
 			code=0
-			timeout 100 "$PAWL" plugin check --limit "${LIMIT:-6}" --node "$mode.yaml" \
+			timeout 1000 "$PAWL" plugin check --limit "${LIMIT:-6}" --node "$mode.yaml" \
 				"$PLUGINS/pawl_sloppy.so" >"$mode.tap" 2>&1 || code=$?
 			echo "exit $code" >>"$mode.tap"
 		} 3>&- &

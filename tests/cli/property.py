@@ -148,7 +148,7 @@ class Project:
     def pawl(self, *args, fine=(0,)):
         env = {"HOME": self.root, "PATH": os.environ["PATH"], "NO_COLOR": "1"}
         got = subprocess.run([PAWL, *args], cwd=self.root, env=env, capture_output=True, text=True,
-                             timeout=60, check=False)
+                             timeout=900, check=False)
         if got.returncode not in fine:
             raise Failure(f"pawl {' '.join(args)} ended with {got.returncode}:\n{got.stdout}{got.stderr}")
         return got.stdout

@@ -45,7 +45,7 @@ browser() {
 
 # look PAGE: the page's elements after its script has run.
 look() {
-	timeout 60 "$(browser)" --headless --no-sandbox --disable-gpu --user-data-dir="$BATS_TEST_TMPDIR/profile" \
+	timeout 900 "$(browser)" --headless --no-sandbox --disable-gpu --user-data-dir="$BATS_TEST_TMPDIR/profile" \
 		--window-size=1280,1000 --virtual-time-budget=2000 --dump-dom "file://$PWD/$1" 2>/dev/null
 }
 

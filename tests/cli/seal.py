@@ -105,7 +105,7 @@ class Project:
     def pawl(self, *args, code=0, env=None):
         p = subprocess.run([PAWL, *args], cwd=self.dir, env={**self.env, **(env or {})},
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
-                           timeout=240, check=False, text=True)
+                           timeout=1500, check=False, text=True)
         assert p.returncode == code, f"pawl {args} ended with {p.returncode}\n{p.stdout}{p.stderr}"
         return p.stdout
 
@@ -362,7 +362,7 @@ def killed_at_every_step(p):
 @scenario
 def two_at_once(p):
     both = [subprocess.Popen([PAWL, "run", "w", "-q"], cwd=p.dir, env=p.env) for _ in range(4)]
-    assert [b.wait(timeout=240) for b in both] == [0] * 4
+    assert [b.wait(timeout=1500) for b in both] == [0] * 4
     assert not p.run()[1]
 
 

@@ -76,7 +76,7 @@ two_nodes() {
 	says_not "etl/fetch"
 	ok pawl verdicts --all
 	says "released: quarantined"
-	run bash -c 'timeout 60 "$PAWL" verdicts --all --json | python3 -c "
+	run bash -c 'timeout 900 "$PAWL" verdicts --all --json | python3 -c "
 import json, sys
 rows = [json.loads(line) for line in sys.stdin]
 assert len(rows) == 1, rows

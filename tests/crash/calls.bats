@@ -96,7 +96,7 @@ restore_project() {
 killed_at() {
 	local status=0
 	timeout -k 1 60 "$DIE_AT_CALL" "$1" "$PAWL" "${@:2}" >"$HOME/out" 2>&1 || status=$?
-	wait_for 10 nothing_left || exit 1
+	wait_for 200 nothing_left || exit 1
 	[ $status -ne 137 ] || return 0
 	[ $status -eq "${ENDS:-0}" ] || { cat "$HOME/out"; fail "call $1: exit $status"; exit 1; }
 	return 1

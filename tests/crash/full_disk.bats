@@ -78,8 +78,8 @@ nodes:
 Y
 	"$PAWL" run w -j 3 >"$HOME/out" 2>&1 3>&- &
 	pid=$!
-	wait_for 10 grep -q waits "$LOG"
-	wait_for 10 grep -q long "$LOG"
+	wait_for 200 grep -q waits "$LOG"
+	wait_for 200 grep -q long "$LOG"
 	fill
 	touch "$LOCKS/full"
 	status=0

@@ -90,8 +90,8 @@ nodes:
 Y
 	"$PAWL" run long >/dev/null 2>&1 3>&- &
 	pid=$!
-	wait_for 10 grep -q only "$LOG"
-	wait_for 10 eval '[ "$(left_over | grep -c "sleep 600")" -eq 3 ]'
+	wait_for 200 grep -q only "$LOG"
+	wait_for 200 eval '[ "$(left_over | grep -c "sleep 600")" -eq 3 ]'
 	kill -9 $pid
 	wait $pid || true
 	[ "$(left_over | grep -c 'sleep 600')" -eq 3 ]
@@ -112,7 +112,7 @@ nodes:
 Y
 	"$PAWL" run long >/dev/null 2>&1 3>&- &
 	pid=$!
-	wait_for 10 grep -q only "$LOG"
+	wait_for 200 grep -q only "$LOG"
 	run pawl resume
 	[ "$status" -ne 0 ]
 	grep -q 'E-RUN-ALIVE' <<<"$output"

@@ -34,7 +34,7 @@ teardown() {
 start_and_wait() { # WORKFLOW NODE
 	"$PAWL" run "$1" >"$HOME/out" 2>&1 3>&- &
 	pid=$!
-	wait_for 10 grep -qx "$2" "$LOG"
+	wait_for 200 grep -qx "$2" "$LOG"
 }
 
 # Waits for the run to end, with the exit code of one that was interrupted.
@@ -46,7 +46,7 @@ ends_interrupted() {
 
 interrupted_by() { # SIGNAL
 	start_and_wait w slow
-	wait_for 10 eval '[ "$(left_over | grep -c "sleep 600")" -eq 3 ]'
+	wait_for 200 eval '[ "$(left_over | grep -c "sleep 600")" -eq 3 ]'
 	kill -s "$1" $pid
 	ends_interrupted || return 1
 	nothing_left || fail "left: $(left_over)" || return 1

@@ -76,7 +76,7 @@ declare -gA before
 # Bodies outlive a killed pawl: these are short, and what they still append counts too.
 count_all() {
 	local node
-	wait_for 10 nothing_left
+	wait_for 200 nothing_left
 	for node in $nodes; do
 		before[$node]=$(times_run "$node")
 	done

@@ -45,7 +45,7 @@ def check(text, where):
 
 
 def piped(env, cwd):
-    done = subprocess.run([script], cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=100)
+    done = subprocess.run([script], cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=1000)
     text = done.stdout.decode()
     if done.returncode or done.stderr:
         sys.exit(f"piped: exit {done.returncode}\n{text}\n{done.stderr.decode()}")

@@ -133,7 +133,7 @@ class Reader:
                 env[name] = os.environ[name]
         done = subprocess.run(
             ["bash", "-c", f"(exit {self.last})\n{command}"], cwd=self.dir, env=env, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=900, check=False)
         self.last = done.returncode
         text = done.stdout.decode(errors="replace").replace(self.dir, PROJECT).replace(home, "/home/ann")
         text = re.sub(rf"\bby {re.escape(getpass.getuser())}\b", "by ann", text)

@@ -207,7 +207,7 @@ def play_in(machine, recipe, top):
     child = subprocess.Popen(shell, cwd=project, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, start_new_session=True)
     try:
-        out, _ = child.communicate(timeout=120)
+        out, _ = child.communicate(timeout=1200)
     except subprocess.TimeoutExpired:
         return None, "it did not end within two minutes"
     finally:

@@ -32,7 +32,7 @@ setup() {
 }
 
 pawl() {
-	timeout 60 "$ROOT/usr/bin/pawl" "$@"
+	timeout 900 "$ROOT/usr/bin/pawl" "$@"
 }
 
 # field DEB NAME: a field of its control file.
@@ -131,7 +131,7 @@ hello() {
 	PATH=$BATS_TEST_TMPDIR/moved/usr/bin:$PATH
 	"$BATS_TEST_TMPDIR/moved/usr/bin/pawl" types >types
 	grep -F "$BATS_TEST_TMPDIR/moved/usr/lib/pawl/plugins/pawl_bash.so" types
-	timeout 60 "$BATS_TEST_TMPDIR/moved/usr/bin/pawl" run --reuse=off hello
+	timeout 900 "$BATS_TEST_TMPDIR/moved/usr/bin/pawl" run --reuse=off hello
 }
 
 @test "the template of pawl-dev builds against what was unpacked, by CMake and by make, and runs" {
@@ -142,7 +142,7 @@ hello() {
 	cmake --build build
 	export PKG_CONFIG_PATH=$ROOT/usr/lib/pkgconfig
 	make
-	timeout 60 make check
+	timeout 900 make check
 	pawl run --plugin-path build ./hello.yaml
 	# It is what `pawl plugin new` writes.
 	cd ..
@@ -166,7 +166,7 @@ hello() {
 	"${dpkg_there[@]}" -i "$PROGRAM" "$SDK"
 	[ "$("$root/usr/bin/pawl" --version)" = "pawl $PAWL_VERSION" ]
 	hello
-	timeout 60 "$root/usr/bin/pawl" run hello
+	timeout 900 "$root/usr/bin/pawl" run hello
 	dpkg --root="$root" -V pawl pawl-dev
 	"${dpkg_there[@]}" -r pawl-dev pawl
 	run find "$root" -path "*pawl*" -not -path "*/var/lib/dpkg/*"

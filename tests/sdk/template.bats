@@ -73,7 +73,7 @@ hello"
 
 # passes PLUGIN SAMPLES
 passes() {
-	run timeout 250 "$PAWL" plugin check --node "$2" "$1"
+	run timeout 1500 "$PAWL" plugin check --node "$2" "$1"
 	if [ "$status" -ne 0 ] || grep -q "^not ok" <<<"$output"; then
 		printf '%s\n' "$output" >&2
 		return 1

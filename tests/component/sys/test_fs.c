@@ -75,7 +75,7 @@ static void test_reach(void **state)
 		struct digest digest;
 		struct fs_stat st;
 		struct buf text = {0};
-		alarm(10); /* a pipe that is waited for must not hold the test */
+		alarm(300); /* a pipe that is waited for must not hold the test */
 		enum fs_found found = fs_digest_at(room->project, path, &digest, &st, &err);
 		if (found != (!code ? FS_FOUND : absent ? FS_ABSENT : FS_ERROR))
 			fail_msg("digest of %s: %d", path, found);

@@ -180,7 +180,7 @@ static inline int oracle_run(struct oracle *o, char *const *argv)
 		dup2(null, 0);
 		dup2(ends[1], 1);
 		dup2(ends[1], 2);
-		alarm(50);
+		alarm(900);
 		if (chdir(o->dir) == 0)
 			execvpe(argv[0], argv, o->env.ptr);
 		_exit(127);
