@@ -5,6 +5,7 @@
 #include "cli/progress.h"
 #include "cli/rows.h"
 #include "data/yaml.h"
+#include "engine/aside.h"
 #include "engine/seal.h"
 #include "sys/fs.h"
 #include "sys/loop.h"
@@ -113,6 +114,14 @@ static int exit_code_of(const struct job *job, const struct engine_summary *summ
 	}
 }
 
+static void tell_recovered(void *arg, const struct recovered *recovered)
+{
+	talk_note(arg,
+		"run %lld was killed while it wrote %zu file%s: .pawl/state/lost/%lld has %s",
+		recovered->run, recovered->lost, recovered->lost == 1 ? "" : "s", recovered->run,
+		recovered->lost == 1 ? "it" : "them");
+}
+
 void job_reconcile(struct job *job)
 {
 	int64_t *ids = NULL;
@@ -127,6 +136,7 @@ void job_reconcile(struct job *job)
 			ended ? "; what it had left running was ended" : "");
 	}
 	store_flush(job->store, NULL);
+	aside_recover(job->store, tell_recovered, job->cli);
 }
 
 /* A loop, and somewhere to show what happens in it. */

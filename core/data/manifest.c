@@ -99,6 +99,31 @@ bool manifest_parse(str text, struct manifest *out)
 	return true;
 }
 
+/* Sorted: what is in a directory stands behind it, though not next to it ("a", "a-b", "a/c"). */
+static bool is_filled(const struct manifest *manifest, size_t i)
+{
+	const struct artifact *dir = &manifest->list.ptr[i];
+	for (size_t k = i + 1; k < manifest->list.len; k++) {
+		const struct artifact *a = &manifest->list.ptr[k];
+		if (a->root != dir->root || !str_starts(a->path, dir->path))
+			return false;
+		if (a->path.len > dir->path.len && a->path.ptr[dir->path.len] == '/')
+			return true;
+	}
+	return false;
+}
+
+void manifest_drop_filled(struct manifest *manifest)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < manifest->list.len; i++) {
+		bool goes = manifest->list.ptr[i].kind == ARTIFACT_DIR && is_filled(manifest, i);
+		if (!goes)
+			manifest->list.ptr[kept++] = manifest->list.ptr[i];
+	}
+	manifest->list.len = kept;
+}
+
 void manifest_finish(struct manifest *manifest)
 {
 	vec_finish(&manifest->list);

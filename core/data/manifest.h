@@ -3,7 +3,7 @@
  *
  *     A f 644 12 <64 hex> 10:report.txt      a file: permissions, size, content, path
  *     A l 6:target 4:link                    a symbolic link, as a link
- *     P d 755 5:empty                        an empty directory
+ *     P d 755 4:dist                         a directory: one that holds something of the node's, or that it made empty
  *
  * The root is A (the run's artifact directory) or P (the project). */
 #ifndef DATA_MANIFEST_H
@@ -34,6 +34,8 @@ void manifest_sort(struct manifest *manifest);
 void manifest_write(struct buf *out, const struct manifest *manifest);
 /* False where it is not a manifest, or a path in it is absolute or leaves its root.  Strs borrow from `text`. */
 bool manifest_parse(str text, struct manifest *out);
+/* Leaves out directories in which others are listed: for people, who see them in the paths. */
+void manifest_drop_filled(struct manifest *manifest);
 void manifest_finish(struct manifest *manifest);
 
 #endif

@@ -134,14 +134,6 @@ static void on_timeout(void *arg)
 	}
 }
 
-static bool sync_artifacts(struct engine *engine, struct err *err)
-{
-	if (engine->running > 1 && engine->has_started_bodies)
-		return true; /* what is new may be another's: the end of that one will see it */
-	engine->has_started_bodies = true;
-	return artifacts_sync(engine, err);
-}
-
 void node_start(struct engine *engine, struct unit *unit)
 {
 	static const struct host_events template = {.output = on_output,
@@ -159,14 +151,13 @@ void node_start(struct engine *engine, struct unit *unit)
 	attempt->started_mono = world->mono_ms(world->ctx);
 	attempt->tries++;
 	fact_memo_forget(engine->memo);
-	if (!window_open(attempt, &err) || !sync_artifacts(engine, &err)) {
+	aside_begin(attempt);
+	if (!window_open(attempt, &err) || !capture_open(attempt, &err)) {
 		/* It runs, and nothing of it is kept: what it reads can't be told. */
 		attempt->unstorable =
 			str_of(arena_printf(&attempt->arena, "%s [%s]", err.message, err.code));
 		err_finish(&err);
 	}
-	attempt->started_overlap = ++engine->overlap;
-	attempt->started_alone = engine->running == 1;
 	record_node(attempt, NODE_RUNNING, NULL, NULL);
 	tell(attempt, EVENT_STARTED, attempt->decision.sentence);
 	*events = template;

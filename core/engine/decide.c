@@ -305,6 +305,14 @@ static struct decision judge(
 	if (!c->row->provable && !(in->continuing && c->belongs))
 		return say(arena, REASON_UNPROVEN, "%.*s, and this is a new run",
 			STR_ARG(c->row->unproven));
+	if (c->loose.len)
+		return say(arena, REASON_OUTPUT_MISSING,
+			"%.*s, which it or another node wrote in run %lld, is not here",
+			STR_ARG(c->loose), run);
+	/* What it read besides may be what was made there. */
+	if (!c->row->provable && c->row->id <= in->above_made)
+		return say(arena, REASON_UNPROVEN, "%.*s, and %.*s was made anew since run %lld",
+			STR_ARG(c->row->unproven), STR_ARG(in->above_name), run);
 	if (!c->row->provable)
 		return say(arena, REASON_REUSE, "from run %lld, %.*s (unproven: %.*s)", run,
 			STR_ARG(age), STR_ARG(c->row->unproven));

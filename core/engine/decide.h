@@ -58,6 +58,7 @@ struct candidate {
 	str contract;    /* how the stored output breaks today's `ensure`, or empty */
 	str output_gone; /* a path that it wrote, is gone and can't be restored; or empty */
 	str output_other; /* a path that it wrote, was changed since and can't be restored; or empty */
+	str loose;        /* a path that it or another node wrote, and that is not here; or empty */
 	bool is_damaged;  /* a blob is missing or fails its digest */
 	bool is_unjudged; /* a verdict on the node is stored but can't be read */
 	str policy;       /* a rule's sentence against it, or empty */
@@ -69,6 +70,10 @@ struct decide_input {
 	bool no_resume;
 	bool continuing; /* `pawl resume`, `run --resume` */
 	int64_t now_ms;  /* for ages and ttl */
+
+	/* Of what is above it: the newest result, INT64_MAX where something ran in this attempt; and whose it is. */
+	int64_t above_made;
+	str above_name;
 
 	/* Of the node. */
 	const char *always_run; /* what of the file says so, as a sentence; or NULL */

@@ -56,6 +56,8 @@ struct engine_options {
 		*outer; /* the run that this one is a part of, and its number; NULL, 0: none */
 	int64_t parent;
 	str parent_node;
+	int64_t above_made; /* the newest result made above it in the runs around it, and whose that is */
+	str above_name;
 	unsigned depth;               /* how many runs it is in */
 	const struct nesting *within; /* NULL: it is the run that was asked for */
 	struct seal_request *seal;    /* seals the run where that can be done (seal.h); NULL: no */

@@ -41,6 +41,7 @@ void fact_memo_destroy(struct fact_memo *memo)
 	map_finish(&memo->files);
 	map_finish(&memo->many);
 	vec_finish(&memo->places);
+	vec_finish(&memo->absent);
 	fs_look_destroy(memo->look);
 	pretence_finish(&memo->pretence);
 	arena_finish(&memo->arena);
@@ -51,6 +52,23 @@ void fact_memo_pretend(struct fact_memo *memo, str path, uint32_t mode, const st
 {
 	pretend_file(&memo->pretence, path, mode, digest);
 	fact_memo_forget(memo);
+}
+
+void fact_memo_pretend_dir(struct fact_memo *memo, str path, uint32_t mode)
+{
+	pretend_dir(&memo->pretence, path, mode);
+	fact_memo_forget(memo);
+}
+
+void fact_memo_pretend_gone(struct fact_memo *memo, str path)
+{
+	pretend_gone(&memo->pretence, path);
+	fact_memo_forget(memo);
+}
+
+void fact_memo_note_absent(struct fact_memo *memo, const char *path)
+{
+	*vec_push(&memo->absent) = arena_str(&memo->arena, str_of(path));
 }
 
 void fact_memo_note(struct fact_memo *memo, const char *path, const struct fs_stat *stat)
@@ -110,7 +128,7 @@ static bool digest_file(const struct fact_place *place, const char *path, struct
 	struct digest *out, struct err *err)
 {
 	const struct pretended *pretended = pretend_find(&place->memo->pretence, str_of(path));
-	if (pretended) {
+	if (pretended && !pretended->is_gone) {
 		*out = pretended->digest;
 		return true;
 	}
@@ -269,6 +287,7 @@ static void note_many(const struct fact_place *place, const struct fact *fact)
 	seen->writes = place->writes;
 }
 
+/* A directory, there or only pretended to be; what is pretended to be gone is absent where nothing else is in it. */
 static bool look_tree(const struct fact_place *place, const char *z, bool is_there,
 	struct fact *out, struct err *err)
 {
@@ -278,6 +297,11 @@ static bool look_tree(const struct fact_place *place, const char *z, bool is_the
 	          fs_list_tree(root_of(place, z), z, dir.len ? NULL : ".pawl", &list, err);
 	if (ok && place->memo->pretence.paths.len)
 		pretend_add_tree(&place->memo->pretence, dir, &list);
+	const struct pretended *pretended = pretend_find(&place->memo->pretence, dir);
+	if (ok && pretended && pretended->is_gone && !list.len) {
+		fs_list_finish(&list);
+		return true;
+	}
 	char *real = ok && is_there ? real_of(place, dir) : NULL;
 	place->memo->tree = real;
 	ok = ok && digest_list(place, dir, &list, &out->digest, err);
@@ -315,13 +339,19 @@ bool facts_look(const struct fact_place *place, struct arena *arena, str path, s
 	const char *z = arena_str(arena, path).ptr;
 	*out = (struct fact){.kind = FACT_ABSENT, .path = path, .real = STR("")};
 	const struct pretended *pretended = pretend_find(&place->memo->pretence, path);
-	enum fs_found found = pretended ? FS_FOUND : stat_path(place, z, &st, err);
-	if (pretended)
+	enum fs_found found = FS_FOUND;
+	if (!pretended || pretended->is_gone || S_ISDIR(pretended->stat.mode))
+		found = stat_path(place, z, &st, err);
+	else
 		st = pretended->stat;
 	if (found == FS_FOUND && S_ISDIR(st.mode))
 		return look_tree(place, z, true, out, err);
+	if (pretended && S_ISDIR(pretended->stat.mode))
+		return look_tree(place, z, false, out, err);
 	if (found == FS_ABSENT && pretend_in(&place->memo->pretence, path))
 		return look_tree(place, z, false, out, err);
+	if (pretended && pretended->is_gone)
+		found = FS_ABSENT;
 	if (found == FS_FOUND && !S_ISREG(st.mode))
 		return err_set(err, "E-FS-KIND",
 			"`reads`: %s is a pipe, a socket or a device, neither a file nor a directory",
@@ -384,6 +414,14 @@ static struct seen *seen_tool(const struct fact_place *place, str name)
 	return seen;
 }
 
+/* A program of the project moves with it. */
+static str from_project(const struct fact_place *place, const char *real)
+{
+	const char *project = store_project_path(place->store);
+	bool is_inside = is_below(real, project) && real[strlen(project)] == '/';
+	return str_of(is_inside ? real + strlen(project) + 1 : real);
+}
+
 static bool look_tool(const struct fact_place *place, str name, struct fact *out, struct err *err)
 {
 	struct seen *seen = seen_tool(place, name);
@@ -404,7 +442,7 @@ static bool look_tool(const struct fact_place *place, str name, struct fact *out
 		return true;
 	}
 	out->kind = FACT_TOOL;
-	out->real = str_of(seen->real);
+	out->real = from_project(place, seen->real);
 	if (!digest_file(place, seen->real, &st, &out->digest, err))
 		return false;
 	seen->fact = *out;
@@ -559,19 +597,4 @@ bool facts_now(const struct fact_place *place, struct arena *arena, const struct
 	bool ok = look_glob(place, then->path, now, &list, NULL);
 	fs_list_finish(&list);
 	return ok;
-}
-
-bool facts_find_broken(const struct fact_place *place, struct arena *arena,
-	const struct trace *trace, struct broken_fact *broken)
-{
-	for (size_t i = 0; i < trace->facts.len; i++) {
-		const struct fact *then = &trace->facts.ptr[i];
-		struct fact now = {.real = STR("")};
-		if (then->kind == FACT_WROTE ||
-			(facts_now(place, arena, then, &now) && fact_eq(then, &now)))
-			continue;
-		*broken = (struct broken_fact){.then = *then, .now = now};
-		return true;
-	}
-	return false;
 }

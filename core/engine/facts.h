@@ -28,11 +28,16 @@ void fact_memo_destroy(struct fact_memo *memo);
 void fact_memo_pretend(
 	struct fact_memo *memo, str path, uint32_t mode, const struct digest *digest);
 
+void fact_memo_pretend_dir(struct fact_memo *memo, str path, uint32_t mode);
+/* And as if this were not there: a file, a link, or a directory in which nothing else is. */
+void fact_memo_pretend_gone(struct fact_memo *memo, str path);
+
 /* What was seen counts no more: to be called when a body is about to start or has ended, and when files were restored.
  * Between two calls a file, or a program, is looked at once however many nodes depend on it. */
 void fact_memo_forget(struct fact_memo *memo);
 
-/* A directory or link of the project was found as it should be, without a fact of it. */
+/* A directory or link of the project was found as it should be, or nothing where there should be nothing, without a fact of it. */
+void fact_memo_note_absent(struct fact_memo *memo, const char *path);
 void fact_memo_note(struct fact_memo *memo, const char *path, const struct fs_stat *stat);
 
 /* Takes the facts of `reads` and `tools` and those that the plugin named.  Strs live in `arena`.  False with *err where one
@@ -51,7 +56,11 @@ bool facts_is_own(const struct fact_place *place, str path);
 bool facts_now(const struct fact_place *place, struct arena *arena, const struct fact *then,
 	struct fact *now);
 
-/* The first fact of the trace that does not hold now, in *broken; false when all hold.  FACT_WROTE is not looked at. */
+/* What is at a path of the project, or what a pattern matches there, whoever made it: the state that a FACT_WAS names. */
+bool facts_state(const struct fact_place *place, struct arena *arena, str path, struct digest *out);
+
+/* The first fact of the trace that does not hold now, in *broken; false when all hold.  FACT_WROTE and FACT_LOOSE are not looked
+ * at.  FACT_WAS holds while all of them are as the body found them, or all as it left them. */
 bool facts_find_broken(const struct fact_place *place, struct arena *arena,
 	const struct trace *trace, struct broken_fact *broken);
 

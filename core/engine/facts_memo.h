@@ -44,6 +44,7 @@ struct fact_memo {
 	bool has_two_views;   /* one was seen with other exceptions than before */
 	bool has_linked_dirs; /* a link in a tree led to a directory, which was looked at as well */
 	VEC(struct seen_place) places;
+	VEC(str) absent; /* what a place must not hold */
 };
 
 #endif

@@ -105,7 +105,8 @@ static void make_slot(struct fan *fan, size_t index, struct map *seen, const str
 	node->gates = NULL;
 	node->rule = RULE_ALL_DONE;
 	node->consumer_count = 0;
-	*slot = (struct unit){.node = node,
+	*slot = (struct unit){.id = places_tick(engine->places),
+		.node = node,
 		.type = parent->type,
 		.state = NODE_PENDING,
 		.parent = parent,
@@ -263,6 +264,16 @@ static void slot_ended(struct engine *engine, struct unit *slot)
 	begin_more(fan);
 }
 
+static bool is_slot(void *arg, str node)
+{
+	const struct fan *fan = arg;
+	for (size_t i = 0; i < fan->count; i++) {
+		if (str_eq(fan->slots[i].node->id, node))
+			return true;
+	}
+	return false;
+}
+
 void fan_begin(struct attempt *attempt)
 {
 	struct engine *engine = attempt->engine;
@@ -287,6 +298,10 @@ void fan_begin(struct attempt *attempt)
 	for (size_t i = 0; i < fan->count; i++)
 		make_slot(fan, i, &seen, &items->as.list.items[i]);
 	map_finish(&seen);
+	/* Items that are gone make nothing. */
+	aside_vacate_absent(engine,
+		str_of(arena_printf(&engine->arena, "%.*s[", STR_ARG(attempt->unit->node->id))),
+		is_slot, fan);
 	begin_more(fan);
 }
 

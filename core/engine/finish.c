@@ -121,6 +121,7 @@ static bool try_again(
 	slots_release(engine, attempt->unit);
 	attempt->cancel_reason = 0;
 	attempt->unit->state = NODE_READY;
+	capture_undo(attempt);
 	host_node_destroy(attempt->host);
 	node_make_host(attempt);
 	struct buf words = {0};
@@ -169,6 +170,8 @@ static void end_failed(struct attempt *attempt, const struct host_outcome *outco
 	}
 	if (attempt->verified)
 		verify_end(attempt, is_cancelled ? STR("it was stopped") : str_of(err->message));
+	else
+		capture_abandon(attempt);
 	if (is_cancelled) {
 		end_unit(attempt, NODE_CANCELLED, outcome, NULL);
 	} else {
@@ -301,6 +304,9 @@ static void end_completed(struct attempt *attempt)
 		return;
 	}
 	window_close(attempt);
+	if (!attempt->unstorable.len)
+		attempt->unstorable = attempt->captured.unstorable;
+	aside_replaced(attempt);
 	store_result(attempt);
 	note_other_outputs(attempt);
 	verdict_after_success(attempt);
@@ -385,7 +391,7 @@ static void end_body(struct attempt *attempt, const struct host_outcome *outcome
 		return;
 	}
 	struct captured *captured = &attempt->captured;
-	if (!artifacts_capture(attempt, &attempt->after, captured, &err) ||
+	if (!capture_close(attempt, &attempt->after, captured, &err) ||
 		!contract_check(attempt, &err)) {
 		struct host_outcome bad = *outcome;
 		bad.status = PAWL_E_FAILED;

@@ -5,8 +5,10 @@
 
 #include "data/json.h"
 #include "engine/artifacts.h"
+#include "engine/aside.h"
 #include "engine/engine.h"
 #include "engine/facts.h"
+#include "engine/places.h"
 #include "engine/slots.h"
 #include "store/cas.h"
 
@@ -23,7 +25,15 @@ struct produced {
 	str emits;       /* JSON object in the run's arena, or empty */
 };
 
+/* What was made anew may have changed anything for those who read more than pawl knows. */
+#define MADE_NOW INT64_MAX
+struct moved {
+	int64_t made; /* id of a result, which grow; 0: nothing */
+	str name;
+};
+
 struct unit {
+	uint64_t id; /* in this run and all within it */
 	const struct node *node;
 	const struct plug_type *type;
 	enum node_state state;
@@ -34,7 +44,14 @@ struct unit {
 	bool is_given;        /* not selected, but above something that is: taken as it is stored */
 	bool is_uncertain;    /* in a plan: made anew, so what consumes it can't be known */
 	struct produced out;
-	/* Set once it has ended: artifacts in $ARTIFACTS_DIR, its own and those made above it. */
+	bool has_moved; /* files of its were put back over others: who may have read those must look again */
+	/* Of what it holds, as far as that has ended, and of itself once it has: the newest result; MADE_NOW: something ran. */
+	int64_t made;
+	/* Set once it has ended: the newest of that and of all above it, and whose it is. */
+	struct moved newest;
+	struct moved
+		earlier; /* of a member of a loop_group: of all members in the iterations before */
+	/* Likewise: artifacts in $ARTIFACTS_DIR, its own and those made above it. */
 	struct digest shared;
 	struct digest above;
 	bool has_shared;
@@ -102,11 +119,14 @@ struct attempt {
 	bool is_suspect_rerun;
 	const struct result_row *verified; /* runs once more to be compared with this; or NULL */
 	struct kept_file *kept;            /* what is put back after that */
-	struct stamp
-		*stamps; /* of the facts of `before`, then of `writes`, before the body; or NULL */
-	size_t declared; /* so many facts of `before` come from `reads` and `tools` */
-	uint32_t started_overlap; /* engine->overlap right after it started */
-	bool started_alone;
+	struct stamp *stamps;              /* of the facts of `before`, before the body; or NULL */
+	size_t declared;       /* so many facts of `before` come from `reads` and `tools` */
+	struct aside *aside;   /* what was in its places, out of the way; or NULL */
+	struct body *body;     /* while it runs, and until what it left was looked for */
+	struct fact *states;   /* with `clean: false`: of its places before the body */
+	str tainted;           /* why nothing of a further try can be kept, or empty */
+	struct artifact *made; /* by the try that ended last, for it to be undone */
+	size_t made_count;
 
 	int64_t tries;
 	int64_t started_wall;
@@ -158,14 +178,18 @@ struct engine {
 	struct arena arena; /* dies with the run */
 	struct run_row row;
 	struct fact_memo *memo;
-	struct artifact_watch *watch;
-	struct rules *rules; /* NULL: no policies */
-	struct mask *mask;   /* NULL: no secrets */
+	struct places *places; /* of the outermost run */
+	struct owners *owners; /* NULL: not yet loaded */
+	struct ground ground;
+	VEC(struct aside *) asides;
+	bool has_noted_bodies;
+	uint64_t artifacts_looked; /* the tick of the last look at all of the artifact directory */
+	struct rules *rules;       /* NULL: no policies */
+	struct mask *mask;         /* NULL: no secrets */
 	struct unit *units;
 	uint32_t ended;
 	uint32_t running;
-	uint32_t overlap;    /* grows whenever a body starts: whether another one ran beside this */
-	struct slots *slots; /* of the outermost run */
+	struct slots *slots;     /* of the outermost run */
 	VEC(struct unit *) todo; /* ready to be decided, a queue taken from todo_head */
 	size_t todo_head;
 	bool is_stopping; /* nothing new starts */
@@ -174,6 +198,7 @@ struct engine {
 	uint32_t ran,
 		reused; /* bodies: items, iterations and runs in this one too, not what holds them */
 	bool is_ended;
+	int64_t made;          /* as that of a unit, of all of them */
 	uint32_t active;       /* attempts under way that will end by themselves: bodies, timers */
 	uint32_t paused;       /* nodes that wait for an answer */
 	str cancelled_because; /* a `cancel` node or a rejection, or empty */
@@ -182,7 +207,6 @@ struct engine {
 	int signal;
 	struct err error;
 	uint64_t started_mono;
-	bool has_started_bodies;
 	bool has_restored; /* files were put back */
 	bool has_flushed;  /* the run's row is in the store */
 	bool has_directories;
@@ -210,6 +234,8 @@ void engine_fail_store(struct engine *engine); /* the store refuses: stop */
 void engine_stop(struct engine *engine, int32_t reason);
 /* Commits within milliseconds; `at_stake_ms` is how long the work took that a crash would lose. */
 void engine_flush_soon(struct engine *engine, uint64_t at_stake_ms);
+/* Before the first body of a run, or the first file that is taken out of its way: the run's row is committed. */
+void engine_prepare_bodies(struct engine *engine);
 /* $ARTIFACTS_DIR and $STATE_DIR, once; a run that only reuses needs none. */
 bool engine_make_directories(struct engine *engine, struct err *err);
 
@@ -229,6 +255,8 @@ void loop_member_ended(struct engine *engine, struct unit *unit);
 
 /* upstream.c: what those below must know of artifacts made here and above.  After the unit's outcome is set. */
 void upstream_note(struct engine *engine, struct unit *unit);
+/* The newest that was made above the unit, in this run and those around it. */
+struct moved upstream_newest(const struct engine *engine, const struct unit *unit);
 bool upstream_is_unknown(const struct unit *unit); /* what it left can't be told */
 str upstream_name(const struct engine *engine, struct arena *arena); /* "7/1": run and attempt */
 

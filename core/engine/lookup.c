@@ -60,6 +60,7 @@ static void examine(struct attempt *attempt, const struct result_row *row, struc
 		.contract = STR(""),
 		.output_gone = STR(""),
 		.output_other = STR(""),
+		.loose = STR(""),
 		.policy = STR("")};
 	if (!row->provable)
 		c->belongs = attempt->unit->is_given || belongs(attempt, row->id);
@@ -74,7 +75,7 @@ static void examine(struct attempt *attempt, const struct result_row *row, struc
 	} else {
 		add_verdicts(attempt, c);
 		c->is_damaged = !cas_has(attempt->engine->store, &row->output, true);
-		artifacts_check(attempt, &trace, c);
+		restore_check(attempt, &trace, c);
 		if (!c->is_damaged)
 			c->contract = contract_recheck(attempt, row);
 		if (!c->refusal && !c->is_damaged && !c->is_unjudged)
@@ -197,7 +198,10 @@ void lookup_decide(struct attempt *attempt, enum host_key_status status, str wor
 	const struct engine *engine = attempt->engine;
 	const struct node *node = attempt->unit->node;
 	const struct engine_options *options = engine->options;
+	struct moved above = upstream_newest(engine, attempt->unit);
 	struct decide_input in = {
+		.above_made = above.made,
+		.above_name = above.name,
 		.forced = unit_is_forced(engine, attempt->unit),
 		.no_resume = options->reuse == REUSE_OFF && !attempt->unit->is_given,
 		.continuing = options->resume || options->continues || attempt->unit->is_given,

@@ -92,6 +92,7 @@ void attempt_destroy(struct attempt *attempt)
 		store_unclaim(engine->store, &attempt->claim);
 	engine->world->timer_stop(engine->world->ctx, attempt->timer);
 	live_end(attempt);
+	places_end(engine->places, attempt->body, places_tick(engine->places));
 	host_node_destroy(attempt->host);
 	key_finish(&attempt->key);
 	vec_finish(&attempt->plugin_facts.list);
@@ -211,8 +212,8 @@ static bool reuse_now(struct attempt *attempt)
 	struct unit *unit = attempt->unit;
 	const struct result_row *row = attempt->reused;
 	struct err err = {0};
-	size_t restored = 0;
-	if (!engine->options->plan && !artifacts_restore(attempt, row, &restored, &err)) {
+	struct restored restored = {0};
+	if (!engine->options->plan && !restore_places(attempt, row, &restored, &err)) {
 		/* What can't be put back is made again. */
 		attempt->reused = NULL;
 		attempt->refused = row;
@@ -232,15 +233,25 @@ static bool reuse_now(struct attempt *attempt)
 		.origin = row->run,
 		.made_ms = row->made_ms,
 		.emits = arena_str(&engine->arena, row->emits)};
-	engine->has_restored = engine->has_restored || restored;
+	unit->has_moved = restored.has_replaced;
 	if (engine->options->plan)
-		artifacts_pretend(attempt, row);
-	if (restored)
+		restore_pretend(attempt, row);
+	if (restored.files || restored.dirs || restored.removed) {
+		engine->has_restored = true;
 		fact_memo_forget(engine->memo);
-	if (restored)
+	}
+	if (restored.files)
 		attempt->decision.sentence = str_of(arena_printf(&attempt->arena,
-			"%.*s, %zu file%s restored", STR_ARG(attempt->decision.sentence), restored,
-			restored == 1 ? "" : "s"));
+			"%.*s, %zu file%s restored", STR_ARG(attempt->decision.sentence),
+			restored.files, restored.files == 1 ? "" : "s"));
+	else if (restored.dirs)
+		attempt->decision.sentence = str_of(arena_printf(&attempt->arena,
+			"%.*s, %zu director%s restored", STR_ARG(attempt->decision.sentence),
+			restored.dirs, restored.dirs == 1 ? "y" : "ies"));
+	if (restored.removed)
+		attempt->decision.sentence =
+			str_of(arena_printf(&attempt->arena, "%.*s, %zu removed",
+				STR_ARG(attempt->decision.sentence), restored.removed));
 	tell(attempt, EVENT_DECIDED, attempt->decision.sentence);
 	if (!engine->options->plan && !engine->options->verify) {
 		contract_note_met(attempt, row->id);
@@ -423,6 +434,27 @@ void node_decide(struct engine *engine, struct unit *unit)
 		go_on(attempt);
 }
 
+static bool is_never_there(void *arg, str node)
+{
+	(void)arg;
+	(void)node;
+	return false;
+}
+
+/* It makes nothing in this run, nor does what is in it. */
+static void vacate(struct engine *engine, const struct node *node)
+{
+	str items = str_of(arena_printf(&engine->arena, "%.*s[", STR_ARG(node->id)));
+	aside_vacate(engine, node->id);
+	if (node->fan_out)
+		aside_vacate_absent(engine, items, is_never_there, NULL);
+	for (uint32_t i = 0;
+		node->control == CONTROL_LOOP_GROUP && i < engine->workflow->node_count; i++) {
+		if (engine->workflow->nodes[i].scope->holder == node->index)
+			vacate(engine, &engine->workflow->nodes[i]);
+	}
+}
+
 void node_skip(struct engine *engine, struct unit *unit, const char *reason, str sentence)
 {
 	struct attempt *attempt = attempt_create(engine, unit);
@@ -431,6 +463,8 @@ void node_skip(struct engine *engine, struct unit *unit, const char *reason, str
 	if (!engine->options->plan)
 		record_node(attempt, NODE_SKIPPED, NULL, NULL);
 	unit->state = NODE_SKIPPED;
+	if (strcmp(reason, "not_selected") != 0 && strcmp(reason, "upstream_failed") != 0)
+		vacate(engine, unit->node);
 	tell(attempt, EVENT_ENDED, sentence);
 	attempt_destroy(attempt);
 	engine_unit_ended(engine, unit, NODE_SKIPPED);

@@ -268,6 +268,8 @@ static bool add_frame(struct attempt *attempt, struct key *key, struct err *err)
 		key_u64(key, STR("reads-declared"), node->reads.len);
 	add_strs(key, "reads", &node->reads);
 	add_strs(key, "writes", &node->writes);
+	if (node->keeps_outputs)
+		key_u64(key, STR("keeps-outputs"), 1);
 	add_strs(key, "tools", &node->tools);
 	for (size_t i = 0; i < node->cache_key.len; i++) {
 		struct host_values values;

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "engine/mask.h"
+#include "engine/owners.h"
 #include "engine/rules.h"
 #include "sys/fs.h"
 
@@ -43,6 +44,7 @@ static void name_directories(struct engine *engine)
 	                                ? verify_directory(engine)
 	                                : arena_printf(arena, "runs/%lld/artifacts", run);
 	engine->artifacts_dir = arena_printf(arena, "%s/%s", state, engine->artifacts_rel);
+	engine->ground = (struct ground){engine->store, engine->memo, engine->artifacts_rel};
 	engine->state_dir =
 		arena_printf(arena, "%s/shared/%.*s", state, STR_ARG(engine->workflow->name));
 }
@@ -145,6 +147,7 @@ static void pause_holders(struct engine *engine)
 void engine_end(struct engine *engine, struct engine_summary *summary)
 {
 	struct err err = {0};
+	aside_finish(engine);
 	engine->row.state = end_state(engine);
 	pause_holders(engine);
 	engine->row.ended_ms = engine->world->wall_ms(engine->world->ctx);
@@ -219,9 +222,11 @@ static void prepare(struct engine *engine)
 	const struct workflow *workflow = engine->workflow;
 	engine->units = arena_array(&engine->arena, struct unit, workflow->node_count);
 	engine->memo = fact_memo_create(!engine->options->plan && !engine->options->verify);
-	engine->watch = artifact_watch_create();
+	engine->places = engine->options->outer ? engine->options->outer->places
+	                                        : places_create(engine->world);
 	for (uint32_t i = 0; i < workflow->node_count; i++) {
 		struct unit *unit = &engine->units[i];
+		unit->id = places_tick(engine->places);
 		unit->node = &workflow->nodes[i];
 		unit->state = NODE_PENDING;
 		unit->waiting = unit->node->dep_count;
@@ -242,7 +247,10 @@ void engine_free(struct engine *engine)
 			attempt_destroy(engine->units[i].attempt);
 	}
 	fact_memo_destroy(engine->memo);
-	artifact_watch_destroy(engine->watch);
+	owners_destroy(engine->owners);
+	if (!engine->options->outer)
+		places_destroy(engine->places);
+	vec_finish(&engine->asides);
 	rules_destroy(engine->rules);
 	mask_destroy(engine->mask);
 	vec_finish(&engine->todo);

@@ -13,7 +13,7 @@ void pretence_finish(struct pretence *pretence)
 	arena_finish(&pretence->arena);
 }
 
-void pretend_file(struct pretence *pretence, str path, uint32_t mode, const struct digest *digest)
+static struct pretended *get(struct pretence *pretence, str path)
 {
 	struct pretended *file = map_get(&pretence->by_path, path);
 	if (!file) {
@@ -22,7 +22,23 @@ void pretend_file(struct pretence *pretence, str path, uint32_t mode, const stru
 		map_put(&pretence->by_path, path, file);
 		*vec_push(&pretence->paths) = path;
 	}
-	*file = (struct pretended){.stat.mode = S_IFREG | (mode & 07777), .digest = *digest};
+	return file;
+}
+
+void pretend_dir(struct pretence *pretence, str path, uint32_t mode)
+{
+	*get(pretence, path) = (struct pretended){.stat.mode = S_IFDIR | (mode & 07777)};
+}
+
+void pretend_gone(struct pretence *pretence, str path)
+{
+	*get(pretence, path) = (struct pretended){.is_gone = true};
+}
+
+void pretend_file(struct pretence *pretence, str path, uint32_t mode, const struct digest *digest)
+{
+	*get(pretence, path) =
+		(struct pretended){.stat.mode = S_IFREG | (mode & 07777), .digest = *digest};
 }
 
 const struct pretended *pretend_find(const struct pretence *pretence, str path)
@@ -42,7 +58,8 @@ static str inner(str dir, str path)
 bool pretend_in(const struct pretence *pretence, str dir)
 {
 	for (size_t i = 0; i < pretence->paths.len; i++) {
-		if (inner(dir, pretence->paths.ptr[i]).len)
+		str path = pretence->paths.ptr[i];
+		if (inner(dir, path).len && !pretend_find(pretence, path)->is_gone)
 			return true;
 	}
 	return false;
@@ -80,6 +97,40 @@ static void sort(struct fs_list *list)
 		qsort(list->ptr, list->len, sizeof(*list->ptr), by_name);
 }
 
+static bool is_gone(const struct pretence *pretence, struct buf *path, str dir, const char *name)
+{
+	buf_clear(path);
+	if (dir.len)
+		buf_printf(path, "%.*s/", STR_ARG(dir));
+	buf_add_z(path, name);
+	const struct pretended *found = pretend_find(pretence, buf_str(path));
+	return found && found->is_gone;
+}
+
+/* From the end, so that what is in a directory is looked at before it: `kept` is the last entry that stays. */
+static void drop_gone(const struct pretence *pretence, str dir, struct fs_list *list)
+{
+	struct buf path = {0};
+	const char *kept = NULL;
+	size_t to = list->len;
+	for (size_t i = list->len; i-- > 0;) {
+		struct fs_entry *entry = &list->ptr[i];
+		size_t len = strlen(entry->name);
+		bool holds_kept = kept && strncmp(kept, entry->name, len) == 0 && kept[len] == '/';
+		if (!holds_kept && is_gone(pretence, &path, dir, entry->name)) {
+			free(entry->name);
+			free(entry->target);
+			continue;
+		}
+		list->ptr[--to] = *entry;
+		kept = list->ptr[to].name;
+	}
+	if (to)
+		memmove(list->ptr, list->ptr + to, (list->len - to) * sizeof(*list->ptr));
+	list->len -= to;
+	buf_finish(&path);
+}
+
 void pretend_add_tree(const struct pretence *pretence, str dir, struct fs_list *list)
 {
 	static const struct fs_stat directory = {.mode = S_IFDIR | 0755};
@@ -87,14 +138,16 @@ void pretend_add_tree(const struct pretence *pretence, str dir, struct fs_list *
 	for (size_t i = 0; i < pretence->paths.len; i++) {
 		str path = pretence->paths.ptr[i];
 		str name = inner(dir, path);
-		if (!name.len)
+		const struct pretended *file = pretend_find(pretence, path);
+		if (!name.len || file->is_gone)
 			continue;
 		for (size_t at = str_find_char(name, '/', 0); at != SIZE_MAX;
 			at = str_find_char(name, '/', at + 1))
 			add(list, sorted, str_slice(name, 0, at), &directory);
-		add(list, sorted, name, &pretend_find(pretence, path)->stat);
+		add(list, sorted, name, &file->stat);
 	}
 	sort(list);
+	drop_gone(pretence, dir, list);
 }
 
 void pretend_add_glob(const struct pretence *pretence, str pattern, struct fs_list *list)
@@ -102,8 +155,10 @@ void pretend_add_glob(const struct pretence *pretence, str pattern, struct fs_li
 	size_t sorted = list->len;
 	for (size_t i = 0; i < pretence->paths.len; i++) {
 		str path = pretence->paths.ptr[i];
-		if (fs_glob_matches(pattern, path))
-			add(list, sorted, path, &pretend_find(pretence, path)->stat);
+		const struct pretended *file = pretend_find(pretence, path);
+		if (!file->is_gone && !S_ISDIR(file->stat.mode) && fs_glob_matches(pattern, path))
+			add(list, sorted, path, &file->stat);
 	}
 	sort(list);
+	drop_gone(pretence, STR(""), list);
 }

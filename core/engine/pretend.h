@@ -8,6 +8,7 @@
 #include "sys/fs.h"
 
 struct pretended {
+	bool is_gone;
 	struct fs_stat stat; /* type and permissions only */
 	struct digest digest;
 };
@@ -20,12 +21,15 @@ struct pretence {
 
 void pretence_finish(struct pretence *pretence);
 void pretend_file(struct pretence *pretence, str path, uint32_t mode, const struct digest *digest);
+void pretend_dir(struct pretence *pretence, str path, uint32_t mode);
+void pretend_gone(struct pretence *pretence, str path);
 const struct pretended *pretend_find(const struct pretence *pretence, str path); /* NULL: none */
 
 /* Whether a file in that directory is pretended. */
 bool pretend_in(const struct pretence *pretence, str dir);
 
-/* Adds to the sorted listing of a directory (empty: the project) what would be in it; to one of a glob what would match. */
+/* Makes the sorted listing of a directory (empty: the project), or of a glob, what it would be.  Directories in which nothing is
+ * left are gone as well: a node that made them made nothing else. */
 void pretend_add_tree(const struct pretence *pretence, str dir, struct fs_list *list);
 void pretend_add_glob(const struct pretence *pretence, str pattern, struct fs_list *list);
 

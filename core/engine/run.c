@@ -151,6 +151,27 @@ static bool is_edge(const struct unit *unit, const struct unit *consumer)
 	return holder == NO_NODE || holder == unit->node->scope->holder;
 }
 
+static void raise_to(int64_t *made, int64_t to)
+{
+	*made = to > *made ? to : *made;
+}
+
+/* Control nodes and fan_outs have what they hold. */
+static void note_made(struct engine *engine, struct unit *unit)
+{
+	uint32_t holder = unit->node->scope->holder;
+	bool is_plain = unit->node->control == CONTROL_NONE && !unit->node->fan_out;
+	if (is_plain && unit->state == NODE_REUSED)
+		raise_to(&unit->made, unit->has_moved ? MADE_NOW : unit->out.result);
+	else if (is_plain && unit->state != NODE_SKIPPED)
+		raise_to(&unit->made, MADE_NOW);
+	raise_to(&engine->made, unit->made);
+	if (unit->parent)
+		raise_to(&unit->parent->made, unit->made);
+	else if (holder != NO_NODE)
+		raise_to(&engine->units[holder].made, unit->made);
+}
+
 void engine_unit_ended(struct engine *engine, struct unit *unit, enum node_state state)
 {
 	engine->paused -= unit->state == NODE_PAUSED;
@@ -159,6 +180,7 @@ void engine_unit_ended(struct engine *engine, struct unit *unit, enum node_state
 		engine->ran += state == NODE_COMPLETED;
 		engine->reused += state == NODE_REUSED;
 	}
+	note_made(engine, unit);
 	if (unit->parent) {
 		unit->on_end(engine, unit);
 		return;
@@ -223,7 +245,7 @@ static bool decide_ready(struct engine *engine)
 
 /* Before the first body: its directories; and the run's row is committed, because by it the next pawl finds what a killed
  * one left running. */
-static void prepare_bodies(struct engine *engine)
+void engine_prepare_bodies(struct engine *engine)
 {
 	struct err err = {0};
 	if (engine->has_flushed)
@@ -247,7 +269,7 @@ static bool start_one(struct unit *unit)
 	if (!engine->is_stopping) {
 		if (!slots_has_place(engine, unit))
 			return false;
-		prepare_bodies(engine);
+		engine_prepare_bodies(engine);
 	}
 	if (engine->is_stopping) {
 		node_cancel(engine, unit, engine->stop_reason);
@@ -332,6 +354,29 @@ void engine_pump(struct engine *engine)
 
 /* ---- beginning ---- */
 
+/* Of a node, or of an item of one. */
+static bool is_node_there(void *arg, str node)
+{
+	const struct engine *engine = arg;
+	size_t bracket = str_find_char(node, '[', 0);
+	str id = str_slice(node, 0, bracket == SIZE_MAX ? node.len : bracket);
+	for (uint32_t i = 0; i < engine->workflow->node_count; i++) {
+		if (str_eq(engine->workflow->nodes[i].id, id))
+			return true;
+	}
+	return false;
+}
+
+/* Nodes that are no longer in the workflow make nothing, and bodies that were killed made nothing whole. */
+static void begin_places(struct engine *engine)
+{
+	const struct engine_options *options = engine->options;
+	if (options->resume && !options->plan && !options->verify)
+		capture_clean_artifacts(engine);
+	if (!options->selected && !options->verify)
+		aside_vacate_absent(engine, STR(""), is_node_there, engine);
+}
+
 void engine_go(struct engine *engine, void (*on_ended)(void *arg), void *arg)
 {
 	engine->on_ended = on_ended;
@@ -344,6 +389,7 @@ void engine_go(struct engine *engine, void (*on_ended)(void *arg), void *arg)
 		if (!engine->units[i].waiting && !is_member)
 			*vec_push(&engine->todo) = &engine->units[i];
 	}
+	begin_places(engine);
 	engine_pump(engine);
 }
 

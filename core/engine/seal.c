@@ -170,6 +170,8 @@ static void add_files(struct making *m)
 		if (memo->files.slots[i].key.ptr && seen->fact.kind == FACT_ABSENT)
 			add_absent(m, memo->files.slots[i].key);
 	}
+	for (size_t i = 0; i < memo->absent.len; i++)
+		add_absent(m, memo->absent.ptr[i]);
 	for (size_t i = 0; i < memo->places.len; i++)
 		add_place(m, memo->places.ptr[i].path, &memo->places.ptr[i].stat);
 }

@@ -307,6 +307,7 @@ static void tell_reused(const struct sealed_node *sealed, const struct node *nod
 		.contract = STR(""),
 		.output_gone = STR(""),
 		.output_other = STR(""),
+		.loose = STR(""),
 		.policy = STR("")};
 	struct decide_input in = {.now_ms = now_ms,
 		.words = STR(""),

@@ -314,6 +314,8 @@ static void on_done(void *arg)
 	attempt->unit->subrun = NULL;
 	engine->world->timer_stop(engine->world->ctx, sub->limit);
 	engine_end(sub->child, &summary);
+	if (sub->child->made > attempt->unit->made)
+		attempt->unit->made = sub->child->made;
 	engine->ran += summary.ran;
 	engine->reused += summary.reused;
 	if (!sub->cause.len && sub->child->cancelled_because.len)
@@ -394,6 +396,9 @@ static bool prepare(struct subrun *sub, struct err *err)
 	sub->options.forced = NULL;
 	sub->options.selected = NULL;
 	sub->options.depth = outer->depth + 1;
+	struct moved above = upstream_newest(engine, attempt->unit);
+	sub->options.above_made = above.made;
+	sub->options.above_name = above.name;
 	sub->within = (struct nesting){
 		.outer = outer->within, .outer_run = engine->row.id, .holder = attempt->unit->node};
 	sub->options.within = &sub->within;

@@ -56,9 +56,32 @@ str upstream_name(const struct engine *engine, struct arena *arena)
 		arena, "%lld/%lld", (long long)engine->row.id, (long long)engine->row.attempt));
 }
 
+static void take_newer(struct moved *newest, struct moved other)
+{
+	if (other.made > newest->made)
+		*newest = other;
+}
+
+struct moved upstream_newest(const struct engine *engine, const struct unit *unit)
+{
+	const struct node *node = unit->node;
+	struct moved newest = {engine->options->above_made, engine->options->above_name};
+	uint32_t holder = node->scope->holder;
+	take_newer(&newest, unit->earlier);
+	for (uint32_t d = 0; d < node->dep_count; d++)
+		take_newer(&newest, engine->units[node->deps[d]].newest);
+	for (uint32_t r = 0; r < node->ref_count; r++)
+		take_newer(&newest, engine->units[node->refs[r]].newest);
+	if (holder != NO_NODE)
+		take_newer(&newest, upstream_newest(engine, &engine->units[holder]));
+	return newest;
+}
+
 void upstream_note(struct engine *engine, struct unit *unit)
 {
 	const struct node *node = unit->node;
+	unit->newest = upstream_newest(engine, unit);
+	take_newer(&unit->newest, (struct moved){unit->made, node->id});
 	if (!node->consumer_count)
 		return;
 	struct buf text = {0};

@@ -68,8 +68,9 @@ static void put_back(struct attempt *attempt)
 {
 	struct engine *engine = attempt->engine;
 	struct err err = {0};
-	size_t restored = 0;
-	bool ok = artifacts_restore(attempt, attempt->verified, &restored, &err);
+	struct restored restored;
+	capture_undo(attempt);
+	bool ok = restore_places(attempt, attempt->verified, &restored, &err);
 	for (const struct kept_file *kept = attempt->kept; ok && kept; kept = kept->next)
 		ok = fs_write_file(store_project_fd(engine->store), kept->path.ptr, kept->bytes,
 			kept->mode, false, &err);

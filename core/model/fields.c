@@ -90,6 +90,13 @@ static void take_always_run(struct load *load, struct node *node, const struct v
 		node->always_run = "it says `always_run: true`";
 }
 
+static void take_clean(struct load *load, struct node *node, const struct value_member *m)
+{
+	bool on = true;
+	if (take_flag(load, m, &on))
+		node->keeps_outputs = !on;
+}
+
 static void take_cache(struct load *load, struct node *node, const struct value_member *m)
 {
 	static const str known[] = {STR_INIT("ttl"), STR_INIT("policy"), STR_INIT("key")};
@@ -313,6 +320,7 @@ static const struct field fields[] = {
 	{"cache", take_cache,
 		"{\"anyOf\":[{\"type\":\"boolean\"},{\"type\":\"object\",\"properties\":{\"ttl\":" DELAY
 		",\"policy\":" STRS ",\"key\":" STRS "},\"additionalProperties\":false}]}"},
+	{"clean", take_clean, "{\"type\":\"boolean\"}"},
 	{"reads", take_reads, STRS},
 	{"writes", take_writes, STRS},
 	{"tools", take_tools, STRS},

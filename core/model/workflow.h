@@ -174,8 +174,9 @@ struct node {
 
 	const char *always_run; /* why it is never reused, as a sentence; NULL: it may be */
 	uint64_t ttl_ms;        /* 0: none */
-	struct strs cache_key;  /* extra strings with references */
-	struct strs policies;   /* files of `cache: {policy:}` */
+	bool keeps_outputs;    /* `clean: false`: its body begins with what it left the last time */
+	struct strs cache_key; /* extra strings with references */
+	struct strs policies;  /* files of `cache: {policy:}` */
 
 	bool reads_declared;
 	struct strs reads;

@@ -426,7 +426,9 @@ static bool remove_rows(struct gc *gc)
 	int rc = sqlite3_exec(store->db,
 		"DELETE FROM transcript WHERE NOT EXISTS (SELECT 1 FROM result WHERE transcript = transcript.id);"
 		"DELETE FROM consumed WHERE NOT EXISTS (SELECT 1 FROM result WHERE id = consumed.result);"
-		"DELETE FROM reused WHERE NOT EXISTS (SELECT 1 FROM result WHERE id = reused.result);",
+		"DELETE FROM reused WHERE NOT EXISTS (SELECT 1 FROM result WHERE id = reused.result);"
+		"DELETE FROM owned WHERE place <> '' AND NOT EXISTS "
+		"(SELECT 1 FROM run WHERE place = 'runs/' || run.id || '/artifacts');",
 		NULL, NULL, NULL);
 	if (rc != SQLITE_OK) {
 		struct err own = {0};

@@ -170,7 +170,22 @@ static const char version_2[] = "ALTER TABLE run ADD COLUMN same_as INTEGER NOT 
 				"CREATE TABLE generation (n INTEGER NOT NULL) STRICT;"
 				"INSERT INTO generation (n) VALUES (0);";
 
-const char *const store_migrations[] = {version_1, version_2};
+/* What nodes left where. */
+static const char version_3[] = "CREATE TABLE owned ("
+				" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+				" place TEXT NOT NULL,"
+				" path TEXT NOT NULL,"
+				" workflow TEXT NOT NULL,"
+				" node TEXT NOT NULL,"
+				" entry TEXT NOT NULL,"
+				" is_edited INTEGER NOT NULL,"
+				" is_half INTEGER NOT NULL,"
+				" checksum BLOB NOT NULL,"
+				" UNIQUE (place, path, workflow, node)"
+				") STRICT;"
+				"CREATE INDEX owned_by_workflow ON owned (workflow, place, path);";
+
+const char *const store_migrations[] = {version_1, version_2, version_3};
 const int store_version = (int)(sizeof(store_migrations) / sizeof(store_migrations[0]));
 
 static bool exec(sqlite3 *db, const char *sql, struct err *err)

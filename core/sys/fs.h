@@ -71,6 +71,23 @@ bool fs_make_dirs(int dirfd, const char *path, mode_t mode, struct err *err);
  * owner made unreadable or read-only go too. */
 bool fs_remove_tree(int dirfd, const char *path, struct err *err);
 
+/* Moves a file or link, or copies and removes it where the two are on different file systems, making the missing parents of
+ * `to` (0700).  Through no symlink; also out of, and into, a directory that its owner made read-only.  What is at `to` stays:
+ * FS_ABSENT says that nothing was moved, because there was nothing at `from` or something at `to`. */
+enum fs_found fs_move(int from_dir, const char *from, int to_dir, const char *to, struct err *err);
+
+/* Removes a file or link, or a directory that is empty; true where it was removed.  Also out of a read-only directory. */
+bool fs_remove_one(int dirfd, const char *path);
+
+/* Makes what is missing of the directories of the path, up to its last slash, with 0700 less the umask; not durably. */
+bool fs_make_parents(int dirfd, const char *path, struct err *err);
+
+/* Adds bytes to the end of a file (0600), which is made with its directories where it is missing; not durably. */
+bool fs_append(int dirfd, const char *path, str bytes, struct err *err);
+
+/* Sets the permissions of a directory beneath dirfd, through no symlink. */
+bool fs_set_mode(int dirfd, const char *path, mode_t mode, struct err *err);
+
 /* One entry of a listing. */
 struct fs_entry {
 	char *name; /* path relative to the listed directory, on the heap */
@@ -105,6 +122,9 @@ struct fs_newer {
 	size_t limit;
 };
 void fs_find_newer(int dirfd, const struct fs_newer *query, struct fs_list *out);
+
+/* As fs_glob, with directories: those that match, and those in which something may. */
+bool fs_glob_dirs(int dirfd, str pattern, struct fs_list *out, struct err *err);
 
 /* Whether text has any of the characters that make it a glob. */
 bool fs_is_glob(str text);

@@ -210,6 +210,7 @@ struct expansion {
 	const struct pattern *pattern;
 	int root;
 	struct fs_list *out;
+	bool with_dirs;
 	VEC(struct pending) pending;
 	const struct pending *now;
 	struct buf path;
@@ -241,7 +242,8 @@ static bool meet(void *ctx, int fd, const char *name, struct err *err)
 		char *path = mem_dup(entry->name, strlen(entry->name));
 		*vec_push(&x->pending) = (struct pending){path, set, x->now->depth + 1};
 	}
-	if (!whole || is_dir) {
+	bool is_kept = is_dir ? x->with_dirs : whole;
+	if (!is_kept) {
 		x->out->len--;
 		free(entry->name);
 		free(entry->target);
@@ -298,7 +300,7 @@ static bool expand_dir(struct expansion *x, const struct pending *dir, struct er
 	return fs_scan(fd, *dir->path ? dir->path : ".", meet, x, err);
 }
 
-bool fs_glob(int dirfd, str pattern, struct fs_list *out, struct err *err)
+static bool expand(int dirfd, str pattern, bool with_dirs, struct fs_list *out, struct err *err)
 {
 	*out = (struct fs_list){0};
 	struct pattern p;
@@ -306,7 +308,7 @@ bool fs_glob(int dirfd, str pattern, struct fs_list *out, struct err *err)
 	if (wrong)
 		return err_set(err, "E-FS-GLOB", "the pattern \"%.*s\" can't be used: %s",
 			STR_ARG(pattern), wrong);
-	struct expansion x = {.pattern = &p, .root = dirfd, .out = out};
+	struct expansion x = {.pattern = &p, .root = dirfd, .out = out, .with_dirs = with_dirs};
 	*vec_push(&x.pending) = (struct pending){mem_dup("", 0), closure(&p, 1), 1};
 	bool ok = true;
 	while (ok && x.pending.len) {
@@ -323,4 +325,14 @@ bool fs_glob(int dirfd, str pattern, struct fs_list *out, struct err *err)
 	else
 		fs_list_finish(out);
 	return ok;
+}
+
+bool fs_glob(int dirfd, str pattern, struct fs_list *out, struct err *err)
+{
+	return expand(dirfd, pattern, false, out, err);
+}
+
+bool fs_glob_dirs(int dirfd, str pattern, struct fs_list *out, struct err *err)
+{
+	return expand(dirfd, pattern, true, out, err);
 }

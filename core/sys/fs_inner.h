@@ -30,6 +30,15 @@ struct fs_stat fs_stat_from(const struct stat *from);
 /* close that keeps errno and accepts -1. */
 void fs_close(int fd);
 
+/* Where a path that is about to be changed has its last name. */
+struct fs_parent {
+	int fd;
+	const char *name; /* in the path */
+};
+
+/* Opens the directory, through no link.  FS_ABSENT where it is not there. */
+enum fs_found fs_parent_open(int dirfd, const char *path, struct fs_parent *out, struct err *err);
+
 /* Calls visit for each entry of the directory `fd`, which it closes, but "." and ".."; ends when visit gives false.
  * `path` is for messages. */
 bool fs_scan(int fd, const char *path,

@@ -26,22 +26,15 @@ bool fs_sync(int fd, const char *what, struct err *err)
 		err, "the disk or its file system has a fault: see `dmesg`; nothing was recorded");
 }
 
-/* Where a path that is about to be changed has its last name. */
-struct parent {
-	int fd;
-	const char *name; /* in the path */
-};
-
 static bool is_dots(const char *name, size_t n)
 {
 	return n == 0 || (n == 1 && name[0] == '.') || (n == 2 && name[0] == '.' && name[1] == '.');
 }
 
-/* FS_ABSENT where the directory is not there. */
-static enum fs_found parent_open(int dirfd, const char *path, struct parent *out, struct err *err)
+enum fs_found fs_parent_open(int dirfd, const char *path, struct fs_parent *out, struct err *err)
 {
 	const char *slash = strrchr(path, '/');
-	*out = (struct parent){.fd = -1, .name = slash ? slash + 1 : path};
+	*out = (struct fs_parent){.fd = -1, .name = slash ? slash + 1 : path};
 	if (is_dots(out->name, strlen(out->name))) {
 		err_set(err, "E-FS-NAME", "\"%s\" does not end in the name of a file", path);
 		return FS_ERROR;
@@ -103,8 +96,8 @@ static bool rename_over(int dirfd, const char *from, const char *to)
 bool fs_write_file(
 	int dirfd, const char *path, str bytes, mode_t mode, bool durable, struct err *err)
 {
-	struct parent parent;
-	enum fs_found found = parent_open(dirfd, path, &parent, err);
+	struct fs_parent parent;
+	enum fs_found found = fs_parent_open(dirfd, path, &parent, err);
 	if (found == FS_ABSENT)
 		fs_fail(err, ENOENT, "write", path);
 	if (found != FS_FOUND)
@@ -129,8 +122,8 @@ bool fs_write_file(
 
 bool fs_write_link(int dirfd, const char *path, const char *target, struct err *err)
 {
-	struct parent parent;
-	enum fs_found found = parent_open(dirfd, path, &parent, err);
+	struct fs_parent parent;
+	enum fs_found found = fs_parent_open(dirfd, path, &parent, err);
 	if (found == FS_ABSENT)
 		fs_fail(err, ENOENT, "link", path);
 	if (found != FS_FOUND)
@@ -157,8 +150,8 @@ bool fs_write_link(int dirfd, const char *path, const char *target, struct err *
 
 bool fs_read_link(int dirfd, const char *path, struct buf *target, struct err *err)
 {
-	struct parent parent;
-	enum fs_found found = parent_open(dirfd, path, &parent, err);
+	struct fs_parent parent;
+	enum fs_found found = fs_parent_open(dirfd, path, &parent, err);
 	if (found == FS_ABSENT)
 		fs_fail(err, ENOENT, "read the link", path);
 	if (found != FS_FOUND)
@@ -177,8 +170,8 @@ bool fs_read_link(int dirfd, const char *path, struct buf *target, struct err *e
 /* One directory whose parents are there; what is there already, as whatever, is left to the caller to find out. */
 static bool make_one(int dirfd, const char *path, mode_t mode, struct err *err)
 {
-	struct parent parent;
-	enum fs_found found = parent_open(dirfd, path, &parent, err);
+	struct fs_parent parent;
+	enum fs_found found = fs_parent_open(dirfd, path, &parent, err);
 	if (found == FS_ABSENT)
 		fs_fail(err, ENOTDIR, "make the directory", path);
 	if (found != FS_FOUND)
@@ -257,8 +250,8 @@ static int open_to_empty(int top, const char *path)
 {
 	int fd = fs_open_at(top, path, O_RDONLY | O_DIRECTORY, FS_NO_LINKS);
 	if (fd < 0 && errno == EACCES) {
-		struct parent parent;
-		if (parent_open(top, path, &parent, NULL) == FS_FOUND) {
+		struct fs_parent parent;
+		if (fs_parent_open(top, path, &parent, NULL) == FS_FOUND) {
 			int changed = fchmodat(parent.fd, parent.name, 0700, AT_SYMLINK_NOFOLLOW);
 			(void)changed; /* opening again tells whether it helped */
 			close(parent.fd);
@@ -289,8 +282,8 @@ static bool empty_tree(struct removal *r, bool *again, struct err *err)
 	for (size_t i = 0; ok && i < r->dirs.len; i++)
 		ok = empty_dir(r, i, err);
 	for (size_t i = r->dirs.len; ok && i-- > 1;) {
-		struct parent parent;
-		enum fs_found found = parent_open(r->top, r->dirs.ptr[i], &parent, err);
+		struct fs_parent parent;
+		enum fs_found found = fs_parent_open(r->top, r->dirs.ptr[i], &parent, err);
 		ok = found != FS_ERROR;
 		if (found != FS_FOUND)
 			continue;
@@ -306,7 +299,7 @@ static bool empty_tree(struct removal *r, bool *again, struct err *err)
 	return ok;
 }
 
-static bool remove_dir(const struct parent *parent, const char *path, struct err *err)
+static bool remove_dir(const struct fs_parent *parent, const char *path, struct err *err)
 {
 	bool again = true;
 	struct removal r = {.top = open_to_empty(parent->fd, parent->name), .what = path};
@@ -333,8 +326,8 @@ static bool remove_dir(const struct parent *parent, const char *path, struct err
 
 bool fs_remove_tree(int dirfd, const char *path, struct err *err)
 {
-	struct parent parent;
-	enum fs_found found = parent_open(dirfd, path, &parent, err);
+	struct fs_parent parent;
+	enum fs_found found = fs_parent_open(dirfd, path, &parent, err);
 	if (found != FS_FOUND)
 		return found == FS_ABSENT;
 	bool ok = true;

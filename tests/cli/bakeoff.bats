@@ -141,8 +141,19 @@ consumed() {
 	equal "$(consumed)" one
 }
 
-@test "a stale out.json that the producer didn't write: used, never stored, said so" {
+@test "a producer that no longer writes out.json is blamed, though the old one was there" {
 	green
+	pipe <<<'true'
+	exits 1 pawl run pipe
+	equal "$(states)" 'produce=failed consume=skipped'
+	says 'did not write `out.json`'
+	# What it did not get to replace is back.
+	equal "$(cat out.json)" '{"v": "one"}'
+}
+
+@test "an out.json of somebody's that the producer didn't write: used, never stored, said so" {
+	echo one >src.txt
+	echo '{"v": "mine"}' >out.json
 	pipe <<<'true'
 	ok pawl run pipe
 	says 'out.json was there before and it did not write it'

@@ -28,14 +28,39 @@ static void every_kind_has_its_line(void **state)
 		struct fact fact;
 		const char *line;
 	} rows[] = {
-		{{FACT_FILE, STR("src/a.txt"), STR(""), d, 0}, "file 9:src/a.txt " HEX " -\n"},
-		{{FACT_FILE, STR("run.sh"), STR(""), d, 1}, "file 6:run.sh " HEX " x\n"},
+		{{.kind = FACT_FILE,
+			 .path = STR("src/a.txt"),
+			 .real = STR(""),
+			 .digest = d,
+			 .mode = 0},
+			"file 9:src/a.txt " HEX " -\n"},
+		{{.kind = FACT_FILE,
+			 .path = STR("run.sh"),
+			 .real = STR(""),
+			 .digest = d,
+			 .mode = 1},
+			"file 6:run.sh " HEX " x\n"},
 		{{.kind = FACT_ABSENT, .path = STR("b.txt"), .real = STR("")}, "absent 5:b.txt\n"},
-		{{FACT_TREE, STR("src"), STR(""), d, 0}, "tree 3:src " HEX "\n"},
-		{{FACT_GLOB, STR("*.txt"), STR(""), d, 0}, "glob 5:*.txt " HEX "\n"},
-		{{FACT_TOOL, STR("jq"), STR("/usr/bin/jq"), d, 0},
+		{{.kind = FACT_TREE, .path = STR("src"), .real = STR(""), .digest = d, .mode = 0},
+			"tree 3:src " HEX "\n"},
+		{{.kind = FACT_GLOB, .path = STR("*.txt"), .real = STR(""), .digest = d, .mode = 0},
+			"glob 5:*.txt " HEX "\n"},
+		{{.kind = FACT_TOOL,
+			 .path = STR("jq"),
+			 .real = STR("/usr/bin/jq"),
+			 .digest = d,
+			 .mode = 0},
 			"tool 2:jq 11:/usr/bin/jq " HEX "\n"},
-		{{FACT_WROTE, STR("out.txt"), STR(""), d, 0644}, "wrote 7:out.txt " HEX " 644\n"},
+		{{.kind = FACT_WROTE,
+			 .path = STR("out.txt"),
+			 .real = STR(""),
+			 .digest = d,
+			 .mode = 0644},
+			"wrote 7:out.txt " HEX " 644\n"},
+		{{.kind = FACT_WAS, .path = STR("a"), .real = STR(""), .digest = d, .after = d},
+			"was 1:a " HEX " " HEX "\n"},
+		{{.kind = FACT_LOOSE, .path = STR("$ARTIFACTS_DIR/a"), .real = STR("")},
+			"loose 16:$ARTIFACTS_DIR/a\n"},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct trace one = {0};
@@ -63,10 +88,15 @@ static void any_path_can_stand_in_it(void **state)
 	struct buf text = {0};
 	size_t count = sizeof(paths) / sizeof(paths[0]);
 	for (size_t i = 0; i < count; i++) {
-		*vec_push(&all.facts) =
-			(struct fact){FACT_FILE, str_of(paths[i]), STR(""), counting(), 0};
-		*vec_push(&all.facts) = (struct fact){
-			FACT_TOOL, str_of(paths[i]), str_of(paths[count - 1 - i]), counting(), 0};
+		*vec_push(&all.facts) = (struct fact){.kind = FACT_FILE,
+			.path = str_of(paths[i]),
+			.real = STR(""),
+			.digest = counting(),
+			.mode = 0};
+		*vec_push(&all.facts) = (struct fact){.kind = FACT_TOOL,
+			.path = str_of(paths[i]),
+			.real = str_of(paths[count - 1 - i]),
+			.digest = counting()};
 	}
 	trace_write(&text, &all);
 	assert_true(trace_parse(buf_str(&text), &again));
@@ -123,15 +153,24 @@ static void facts_are_compared_by_what_they_say(void **state)
 	struct digest d = counting();
 	struct digest other = d;
 	other.bytes[31] ^= 1;
-	struct fact file = {FACT_FILE, STR("a"), STR(""), d, 0};
-	struct fact changed = {FACT_FILE, STR("a"), STR(""), other, 0};
-	struct fact program = {FACT_FILE, STR("a"), STR(""), d, 1};
-	struct fact gone = {FACT_ABSENT, STR("a"), STR(""), other, 0};
-	struct fact gone_too = {FACT_ABSENT, STR("a"), STR(""), d, 0};
-	struct fact tree = {FACT_TREE, STR("a"), STR(""), d, 0};
-	struct fact glob = {FACT_GLOB, STR("a"), STR(""), d, 0};
-	struct fact tool = {FACT_TOOL, STR("a"), STR("/bin/a"), d, 0};
-	struct fact moved = {FACT_TOOL, STR("a"), STR("/opt/a"), d, 0};
+	struct fact file = {
+		.kind = FACT_FILE, .path = STR("a"), .real = STR(""), .digest = d, .mode = 0};
+	struct fact changed = {
+		.kind = FACT_FILE, .path = STR("a"), .real = STR(""), .digest = other, .mode = 0};
+	struct fact program = {
+		.kind = FACT_FILE, .path = STR("a"), .real = STR(""), .digest = d, .mode = 1};
+	struct fact gone = {
+		.kind = FACT_ABSENT, .path = STR("a"), .real = STR(""), .digest = other, .mode = 0};
+	struct fact gone_too = {
+		.kind = FACT_ABSENT, .path = STR("a"), .real = STR(""), .digest = d, .mode = 0};
+	struct fact tree = {
+		.kind = FACT_TREE, .path = STR("a"), .real = STR(""), .digest = d, .mode = 0};
+	struct fact glob = {
+		.kind = FACT_GLOB, .path = STR("a"), .real = STR(""), .digest = d, .mode = 0};
+	struct fact tool = {
+		.kind = FACT_TOOL, .path = STR("a"), .real = STR("/bin/a"), .digest = d, .mode = 0};
+	struct fact moved = {
+		.kind = FACT_TOOL, .path = STR("a"), .real = STR("/opt/a"), .digest = d, .mode = 0};
 	assert_true(fact_eq(&file, &file));
 	assert_false(fact_eq(&file, &changed));
 	assert_false(fact_eq(&file, &program));
