@@ -257,6 +257,33 @@ static str by_whom(struct arena *arena, const struct verdict_row *verdict, int64
 		colon, STR_ARG(verdict->reason)));
 }
 
+static bool is_cut_off(const struct cutoff *cutoff, const struct candidate *c)
+{
+	return cutoff->result && c->row->id <= cutoff->result;
+}
+
+/* Whatever else may be said of it: it is from before a run that refused it. */
+static bool is_refused_before(const struct decide_input *in, const struct candidate *c)
+{
+	return is_cut_off(&in->forced_before, c) || is_cut_off(&in->off_before, c);
+}
+
+static struct decision say_refused_before(
+	struct arena *arena, const struct decide_input *in, const struct candidate *c)
+{
+	bool is_forced = is_cut_off(&in->forced_before, c);
+	long long by = (long long)(is_forced ? in->forced_before.run : in->off_before.run);
+	long long run = (long long)c->row->run;
+	if (!is_forced)
+		return say(arena, REASON_NO_RESUME,
+			"reuse is off for run %lld, and its result of run %lld is older", by, run);
+	if (!by)
+		return say(
+			arena, REASON_FORCED, "forced, and its result of run %lld is older", run);
+	return say(arena, REASON_FORCED, "forced in run %lld, and its result of run %lld is older",
+		by, run);
+}
+
 /* Why this result may not be reused; ACTION_REUSE where nothing stands against it. */
 static struct decision judge(
 	struct arena *arena, const struct decide_input *in, const struct candidate *c)
@@ -264,6 +291,8 @@ static struct decision judge(
 	long long run = (long long)c->row->run;
 	int64_t age_ms = in->now_ms - c->row->made_ms;
 	str age = decide_age(arena, age_ms);
+	if (is_refused_before(in, c))
+		return say_refused_before(arena, in, c);
 	if (c->broken)
 		return say_file_changed(arena, c);
 	if (c->refusal) {
@@ -367,8 +396,9 @@ struct decision decide(struct arena *arena, const struct decide_input *in)
 		if (one.action == ACTION_REUSE)
 			return one;
 		/* What speaks of the files as they are now says more than what speaks of others. */
-		bool is_closer =
-			in->candidates[refused.candidate].broken && !in->candidates[i].broken;
+		bool is_closer = in->candidates[refused.candidate].broken &&
+		                 !in->candidates[i].broken &&
+		                 !is_refused_before(in, &in->candidates[i]);
 		if (i == 0 || is_closer)
 			refused = one;
 	}

@@ -48,6 +48,12 @@ struct broken_fact {
 	struct fact now;
 };
 
+/* Results up to `result` count no more, since `run` began; result 0: all count. */
+struct cutoff {
+	int64_t result;
+	int64_t run; /* 0: not known any more */
+};
+
 /* One stored result under the node's key, with what was found out about it. */
 struct candidate {
 	const struct result_row *row;
@@ -69,6 +75,9 @@ struct decide_input {
 	bool no_resume;
 	bool continuing; /* `pawl resume`, `run --resume` */
 	int64_t now_ms;  /* for ages and ttl */
+	/* Earlier runs that refused what was stored, for good: by force, and for all that goes on with that run. */
+	struct cutoff forced_before;
+	struct cutoff off_before;
 
 	/* Of the node. */
 	const char *always_run; /* what of the file says so, as a sentence; or NULL */

@@ -56,7 +56,11 @@ struct engine_options {
 		*outer; /* the run that this one is a part of, and its number; NULL, 0: none */
 	int64_t parent;
 	str parent_node;
-	unsigned depth;               /* how many runs it is in */
+	/* Of that run and its node: what it refuses holds in this one too (cutoff.h). */
+	struct cutoff forced_before;
+	struct cutoff off_before;
+	bool is_given;  /* the node is taken as it is stored, and so is all that is in it */
+	unsigned depth; /* how many runs it is in */
 	const struct nesting *within; /* NULL: it is the run that was asked for */
 	struct seal_request *seal;    /* seals the run where that can be done (seal.h); NULL: no */
 	struct engine_verify *verify; /* with `resume`: only look again at one node; NULL: no */

@@ -157,6 +157,7 @@ struct engine {
 	const struct engine_events *events;
 	struct arena arena; /* dies with the run */
 	struct run_row row;
+	struct cutoff off_before; /* where reuse is off, or was when the run began */
 	struct fact_memo *memo;
 	struct artifact_watch *watch;
 	struct rules *rules; /* NULL: no policies */

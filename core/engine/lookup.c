@@ -3,6 +3,7 @@
 #include "engine/internal.h"
 
 #include "engine/contract.h"
+#include "engine/cutoff.h"
 #include "engine/history.h"
 #include "engine/rules.h"
 #include "sys/clock.h"
@@ -51,7 +52,8 @@ static void add_verdicts(struct attempt *attempt, struct candidate *c)
 		c->suspect = find_verdict(&list, VERDICT_SUSPECT);
 }
 
-static void examine(struct attempt *attempt, const struct result_row *row, struct candidate *c)
+static void examine(struct attempt *attempt, const struct decide_input *in,
+	const struct result_row *row, struct candidate *c)
 {
 	struct fact_place place;
 	struct trace trace = {0};
@@ -61,6 +63,8 @@ static void examine(struct attempt *attempt, const struct result_row *row, struc
 		.output_gone = STR(""),
 		.output_other = STR(""),
 		.policy = STR("")};
+	if (row->id <= in->forced_before.result || row->id <= in->off_before.result)
+		return; /* nothing else matters */
 	if (!row->provable)
 		c->belongs = attempt->unit->is_given || belongs(attempt, row->id);
 	if (!trace_parse(row->trace, &trace)) {
@@ -95,8 +99,11 @@ static void add_candidates(struct attempt *attempt, struct decide_input *in)
 	struct candidate *candidates = arena_array(&attempt->arena, struct candidate, list.len);
 	struct arena scratch = {0};
 	in->candidates = candidates;
+	in->forced_before = cutoff_forced(engine, attempt->unit);
+	if (!attempt->unit->is_given && !engine->options->is_given)
+		in->off_before = engine->off_before;
 	for (size_t i = 0; i < list.len; i++) {
-		examine(attempt, &list.ptr[i], &candidates[i]);
+		examine(attempt, in, &list.ptr[i], &candidates[i]);
 		/* The damaged verdict is gone once it was read, and what it was on nobody knows. */
 		if (i && candidates[i - 1].is_unjudged)
 			candidates[i].is_unjudged = true;

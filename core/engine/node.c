@@ -263,7 +263,7 @@ static bool claim(struct attempt *attempt)
 	struct err err = {0};
 	/* Only what a second run could reuse is worth waiting for. */
 	bool is_shareable = attempt->has_key && unit_knows_reads(attempt->unit) &&
-	                    attempt->decision.reason > REASON_KEY_INCOMPLETE;
+	                    (attempt->refused || attempt->decision.reason > REASON_KEY_INCOMPLETE);
 	if (attempt->is_claimed || !is_shareable)
 		return true;
 	/* The same body in another node is another thing. */

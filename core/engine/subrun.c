@@ -2,6 +2,7 @@
  * whole: it is entered each time, and its nodes decide for themselves, so that a changed source or input is never answered
  * with an old child. */
 #include "engine/control.h"
+#include "engine/cutoff.h"
 #include "engine/internal.h"
 #include "engine/sources.h"
 
@@ -375,8 +376,12 @@ static void on_late(void *arg)
 static void pass_selection(struct subrun *sub)
 {
 	struct attempt *attempt = sub->attempt;
-	if (attempt->unit->is_given)
+	sub->options.forced_before = cutoff_forced(attempt->engine, attempt->unit);
+	sub->options.off_before = attempt->engine->off_before;
+	if (attempt->unit->is_given) {
 		sub->options.reuse = REUSE_ONLY;
+		sub->options.is_given = true;
+	}
 	if (!unit_is_forced(attempt->engine, attempt->unit))
 		return;
 	bool *forced = arena_array(&attempt->engine->arena, bool, sub->workflow->node_count);

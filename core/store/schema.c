@@ -170,7 +170,18 @@ static const char version_2[] = "ALTER TABLE run ADD COLUMN same_as INTEGER NOT 
 				"CREATE TABLE generation (n INTEGER NOT NULL) STRICT;"
 				"INSERT INTO generation (n) VALUES (0);";
 
-const char *const store_migrations[] = {version_1, version_2};
+/* What was forced: results up to one count no more, whether or not the run that said so ever came to the node. */
+static const char version_3[] = "CREATE TABLE forced ("
+				" workflow TEXT NOT NULL,"
+				" node TEXT NOT NULL,"
+				" root TEXT NOT NULL,"
+				" result INTEGER NOT NULL,"
+				" run INTEGER NOT NULL,"
+				" checksum BLOB NOT NULL,"
+				" PRIMARY KEY (workflow, node, root)"
+				") STRICT, WITHOUT ROWID;";
+
+const char *const store_migrations[] = {version_1, version_2, version_3};
 const int store_version = (int)(sizeof(store_migrations) / sizeof(store_migrations[0]));
 
 static bool exec(sqlite3 *db, const char *sql, struct err *err)

@@ -280,6 +280,40 @@ static void unproven_results_are_for_the_run_that_goes_on(void **state)
 	}
 }
 
+static void what_is_older_than_a_run_that_refused_it_counts_no_more(void **state)
+{
+	(void)state;
+	struct against a;
+	set_up(&a);
+	a.in.forced = a.in.no_resume = a.in.not_cacheable = a.in.key_incomplete = false;
+	a.in.always_run = NULL;
+	static const struct {
+		struct cutoff forced, off;
+		enum reason reason;
+		const char *sentence;
+	} rows[] = {
+		{{5, 9}, {0, 0}, REASON_FORCED,
+			"forced in run 9, and its result of run 3 is older"},
+		{{5, 0}, {0, 0}, REASON_FORCED, "forced, and its result of run 3 is older"},
+		{{0, 0}, {5, 8}, REASON_NO_RESUME,
+			"reuse is off for run 8, and its result of run 3 is older"},
+		{{6, 9}, {7, 8}, REASON_FORCED,
+			"forced in run 9, and its result of run 3 is older"},
+		{{4, 9}, {4, 8}, REASON_FILE_CHANGED, "src/a.txt is gone since run 3"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		a.in.forced_before = rows[i].forced;
+		a.in.off_before = rows[i].off;
+		check(&a.in, rows[i].reason, rows[i].sentence, "older");
+	}
+	/* What is newer and bad says more than what is too old to be looked at. */
+	struct result_row old = {.id = 4, .run = 2, .provable = true};
+	struct candidate two[2] = {a.candidate, {.row = &old}};
+	a.in.candidates = two;
+	a.in.candidate_count = 2;
+	check(&a.in, REASON_FILE_CHANGED, "src/a.txt is gone since run 3", "newer and bad");
+}
+
 static void what_changed_of_a_file_is_named(void **state)
 {
 	(void)state;
@@ -554,6 +588,7 @@ int main(void)
 		cmocka_unit_test(each_reason_alone_refuses),
 		cmocka_unit_test(the_edges_of_ttl),
 		cmocka_unit_test(unproven_results_are_for_the_run_that_goes_on),
+		cmocka_unit_test(what_is_older_than_a_run_that_refused_it_counts_no_more),
 		cmocka_unit_test(what_changed_of_a_file_is_named),
 		cmocka_unit_test(of_several_candidates_the_newest_good_one_is_taken),
 		cmocka_unit_test(without_candidates_the_history_speaks),
