@@ -284,6 +284,20 @@ static struct decision say_refused_before(
 		by, run);
 }
 
+static struct decision say_reuse(
+	struct arena *arena, const struct decide_input *in, const struct candidate *c, str age)
+{
+	const char *unproven = "";
+	const char *restored = "";
+	if (!c->row->provable)
+		unproven = arena_printf(arena, " (unproven: %.*s)", STR_ARG(c->row->unproven));
+	if (in->restored)
+		restored = arena_printf(
+			arena, ", %zu file%s restored", in->restored, in->restored == 1 ? "" : "s");
+	return say(arena, REASON_REUSE, "from run %lld, %.*s%s%s", (long long)c->row->run,
+		STR_ARG(age), unproven, restored);
+}
+
 /* Why this result may not be reused; ACTION_REUSE where nothing stands against it. */
 static struct decision judge(
 	struct arena *arena, const struct decide_input *in, const struct candidate *c)
@@ -319,6 +333,9 @@ static struct decision judge(
 		return say(arena, REASON_EXPIRED, "its result was made %.*s, ttl is %.*s",
 			STR_ARG(age), STR_ARG(limit));
 	}
+	if (c->unrestorable.len)
+		return say(arena, REASON_OUTPUT_MISSING, "what it wrote can't be restored: %.*s",
+			STR_ARG(c->unrestorable));
 	if (c->output_gone.len)
 		return say(arena, REASON_OUTPUT_MISSING,
 			"%.*s, which it wrote in run %lld, is gone", STR_ARG(c->output_gone), run);
@@ -334,10 +351,7 @@ static struct decision judge(
 	if (!c->row->provable && !(in->continuing && c->belongs))
 		return say(arena, REASON_UNPROVEN, "%.*s, and this is a new run",
 			STR_ARG(c->row->unproven));
-	if (!c->row->provable)
-		return say(arena, REASON_REUSE, "from run %lld, %.*s (unproven: %.*s)", run,
-			STR_ARG(age), STR_ARG(c->row->unproven));
-	return say(arena, REASON_REUSE, "from run %lld, %.*s", run, STR_ARG(age));
+	return say_reuse(arena, in, c, age);
 }
 
 static struct decision say_not_stored(struct arena *arena, const struct decide_input *in)
@@ -376,23 +390,36 @@ static struct decision without_candidates(struct arena *arena, const struct deci
 	return say(arena, REASON_FIRST_RUN, "it never ran before");
 }
 
-struct decision decide(struct arena *arena, const struct decide_input *in)
+/* What needs no look at what is stored. */
+static bool is_settled(
+	struct arena *arena, const struct decide_input *in, struct decision *decision)
 {
-	if (in->forced)
-		return say(arena, REASON_FORCED, "forced");
-	if (in->no_resume)
-		return say(arena, REASON_NO_RESUME, "reuse is off");
-	if (in->always_run)
-		return say(arena, REASON_ALWAYS_RUN, "%s", in->always_run);
-	if (in->not_cacheable)
-		return say(arena, REASON_NOT_CACHEABLE, "%.*s", STR_ARG(in->words));
-	if (in->key_incomplete)
-		return say(arena, REASON_KEY_INCOMPLETE, "its key can't be computed: %.*s",
+	if (in->to_compare)
+		*decision = say(arena, REASON_FORCED, "to be compared");
+	else if (in->forced)
+		*decision = say(arena, REASON_FORCED, "forced");
+	else if (in->no_resume)
+		*decision = say(arena, REASON_NO_RESUME, "reuse is off");
+	else if (in->always_run)
+		*decision = say(arena, REASON_ALWAYS_RUN, "%s", in->always_run);
+	else if (in->not_cacheable)
+		*decision = say(arena, REASON_NOT_CACHEABLE, "%.*s", STR_ARG(in->words));
+	else if (in->key_incomplete)
+		*decision = say(arena, REASON_KEY_INCOMPLETE, "its key can't be computed: %.*s",
 			STR_ARG(in->words));
+	else
+		return false;
+	decision->is_uncertain = in->is_optional;
+	return true;
+}
+
+static struct decision of_candidates(struct arena *arena, const struct decide_input *in)
+{
 	struct decision refused = {0};
 	for (size_t i = 0; i < in->candidate_count; i++) {
 		struct decision one = judge(arena, in, &in->candidates[i]);
 		one.candidate = i;
+		one.has_candidate = true;
 		if (one.action == ACTION_REUSE)
 			return one;
 		/* What speaks of the files as they are now says more than what speaks of others. */
@@ -402,5 +429,25 @@ struct decision decide(struct arena *arena, const struct decide_input *in)
 		if (i == 0 || is_closer)
 			refused = one;
 	}
-	return in->candidate_count ? refused : without_candidates(arena, in);
+	return refused;
+}
+
+struct decision decide(struct arena *arena, const struct decide_input *in)
+{
+	struct decision decision;
+	if (is_settled(arena, in, &decision))
+		return decision;
+	if (in->uncertain)
+		decision = say(arena, REASON_INPUT_CHANGED, "what it consumes is made anew");
+	else
+		decision = in->candidate_count ? of_candidates(arena, in)
+		                               : without_candidates(arena, in);
+	decision.is_uncertain = in->uncertain || in->is_optional;
+	if (in->has_twin && decision.action == ACTION_RUN) {
+		decision.is_uncertain = true;
+		decision.sentence = str_of(arena_printf(arena,
+			"%.*s; another in this run does the same, and one may be reused",
+			STR_ARG(decision.sentence)));
+	}
+	return decision;
 }

@@ -61,8 +61,9 @@ struct candidate {
 	const struct broken_fact *broken; /* the first input fact that does not hold now, or NULL */
 	const struct verdict_row *refusal; /* quarantined, holding; or NULL */
 	const struct verdict_row *suspect; /* holding and not exonerated; or NULL */
-	str contract;    /* how the stored output breaks today's `ensure`, or empty */
-	str output_gone; /* a path that it wrote, is gone and can't be restored; or empty */
+	str unrestorable; /* why what it wrote can't be put back, once that was tried; or empty */
+	str contract;     /* how the stored output breaks today's `ensure`, or empty */
+	str output_gone;  /* a path that it wrote, is gone and can't be restored; or empty */
 	str output_other; /* a path that it wrote, was changed since and can't be restored; or empty */
 	bool is_damaged;  /* a blob is missing or fails its digest */
 	bool is_unjudged; /* a verdict on the node is stored but can't be read */
@@ -71,6 +72,7 @@ struct candidate {
 
 struct decide_input {
 	/* Of the caller. */
+	bool to_compare; /* `pawl verify`: it would be reused, and runs to be held against that */
 	bool forced;
 	bool no_resume;
 	bool continuing; /* `pawl resume`, `run --resume` */
@@ -86,6 +88,11 @@ struct decide_input {
 	bool key_incomplete; /* some contribution could not be computed, `words` says which */
 	str words;
 
+	/* Of a plan, where not all can be known beforehand. */
+	bool uncertain;   /* something that it consumes is made anew */
+	bool is_optional; /* whether its turn comes at all hangs on such a thing */
+	bool has_twin; /* another run in this one does the same, and one may take the other's result */
+
 	/* Of the store. */
 	const struct candidate *candidates; /* live results under the key, newest first */
 	size_t candidate_count;
@@ -99,13 +106,17 @@ struct decide_input {
 	str failed_how;     /* "exit 1" */
 	str not_stored; /* why the last success left no result ("src.txt changed while it ran"), or empty */
 	int64_t not_stored_run;
+
+	size_t restored; /* so many files that the chosen one wrote were put back */
 };
 
 struct decision {
 	enum action action;
 	enum reason reason;
-	size_t candidate; /* ACTION_REUSE: which; else the one that was refused, when there was one */
-	str sentence;     /* one line, in the arena */
+	bool has_candidate;
+	size_t candidate; /* ACTION_REUSE: which; else the one that was refused, where has_candidate */
+	bool is_uncertain; /* in a plan: it may turn out otherwise */
+	str sentence;      /* one line, in the arena */
 };
 
 struct decision decide(struct arena *arena, const struct decide_input *in);

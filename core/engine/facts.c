@@ -4,9 +4,9 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "store/results.h"
-#include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/proc.h"
+#include "sys/world.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -17,9 +17,10 @@ enum {
 	EXPANDED_FILES =
 		256, /* so many files of a tree or glob are facts of their own, to be named when one changes */
 };
-struct fact_memo *fact_memo_create(bool may_write)
+struct fact_memo *fact_memo_create(const struct world *world, bool may_write)
 {
 	struct fact_memo *memo = mem_zalloc(sizeof(*memo));
+	memo->world = world;
 	memo->may_write = may_write;
 	memo->turn = 1;
 	return memo;
@@ -85,6 +86,7 @@ static struct memo_row *memo_find(const struct fact_place *place, str path)
 static void memo_keep(const struct fact_place *place, str path, const struct fs_stat *st,
 	const struct digest *digest)
 {
+	const struct world *world = place->memo->world;
 	struct memo_row *row = map_get(&place->memo->digests, path);
 	if (!row) {
 		row = arena_new(&place->memo->arena, struct memo_row);
@@ -96,7 +98,7 @@ static void memo_keep(const struct fact_place *place, str path, const struct fs_
 		.size = st->size,
 		.mtime_ns = st->mtime_ns,
 		.ctime_ns = st->ctime_ns,
-		.taken_ns = clock_wall_ms() * 1000000};
+		.taken_ns = world->wall_ms(world->ctx) * 1000000};
 	if (place->memo->may_write)
 		memo_put(place->store, path, row);
 }

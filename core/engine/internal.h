@@ -33,6 +33,7 @@ struct unit {
 	bool is_left_out;     /* not selected, and nothing selected depends on it */
 	bool is_given;        /* not selected, but above something that is: taken as it is stored */
 	bool is_uncertain;    /* in a plan: made anew, so what consumes it can't be known */
+	bool is_optional;     /* and whether its turn comes at all */
 	struct produced out;
 	/* Set once it has ended: artifacts in $ARTIFACTS_DIR, its own and those made above it. */
 	struct digest shared;
@@ -93,7 +94,7 @@ struct attempt {
 	struct host_facts plugin_facts;
 	struct trace before;
 	struct decision decision;
-	const struct candidate *candidates;
+	struct decide_input input;       /* that it was made of */
 	const struct result_row *reused; /* what is reused, or NULL */
 	const struct result_row
 		*refused; /* the stored result that was looked at and refused, or NULL */
@@ -123,8 +124,7 @@ struct attempt {
 	struct world_timer *timer; /* timeout, retry delay, or waiting for another run */
 	int32_t cancel_reason;
 	bool is_waiting_announced;
-	bool is_passive;   /* of a fan_out or loop_group: it ends with what it holds */
-	bool is_uncertain; /* in a plan: it runs unless what it consumes comes out as before */
+	bool is_passive;           /* of a fan_out or loop_group: it ends with what it holds */
 	const char *skip_reason;   /* of a node that is skipped: a code */
 	str unstorable;            /* why nothing of this can be kept, or empty */
 	bool prints_artifacts_dir; /* its output names this run's own directory */
@@ -307,7 +307,11 @@ bool values_for_input(struct attempt *attempt, const struct input_spec *input,
 
 /* lookup.c: stored results as candidates for decide(). */
 void lookup_decide(struct attempt *attempt, enum host_key_status status, str words);
-/* Where nothing of the node is stored, whatever its key: decides, and gives true. */
-bool lookup_decide_bare(struct attempt *attempt);
+/* In a plan, where what it consumes can't be known. */
+void lookup_decide_uncertain(struct attempt *attempt);
+/* What was found out since: the decision is made once more. */
+void lookup_unrestorable(struct attempt *attempt, str why);
+void lookup_restored(struct attempt *attempt, size_t files);
+void lookup_to_compare(struct attempt *attempt);
 
 #endif

@@ -184,52 +184,92 @@ static void add_history(struct attempt *attempt, struct decide_input *in)
 		in->invalidated = find_verdict(&list, VERDICT_INVALIDATED);
 }
 
-bool lookup_decide_bare(struct attempt *attempt)
+/* What of the run and the node decides. */
+static struct decide_input input_of(struct attempt *attempt)
 {
 	const struct engine *engine = attempt->engine;
-	struct decide_input in = {.words = STR(""), .failed_how = STR(""), .not_stored = STR("")};
-	struct result_row newest;
-	bool found = true;
-	if (!results_newest(engine->store, &attempt->arena, engine->workflow->name,
-		    attempt->unit->node->id, &newest, &found, NULL) ||
-		found)
-		return false;
-	add_last(attempt, &in);
-	attempt->decision = decide(&attempt->arena, &in);
-	return true;
-}
-
-void lookup_decide(struct attempt *attempt, enum host_key_status status, str words)
-{
-	const struct engine *engine = attempt->engine;
-	const struct node *node = attempt->unit->node;
 	const struct engine_options *options = engine->options;
-	struct decide_input in = {
+	return (struct decide_input){
 		.forced = unit_is_forced(engine, attempt->unit),
 		.no_resume = options->reuse == REUSE_OFF && !attempt->unit->is_given,
 		.continuing = options->resume || options->continues || attempt->unit->is_given,
 		.now_ms = engine->world->wall_ms(engine->world->ctx),
-		.always_run = node->always_run,
-		.ttl_ms = node->ttl_ms,
-		.not_cacheable = status == HOST_KEY_NOT_CACHEABLE,
-		.key_incomplete = status == HOST_KEY_FAILED,
-		.words = words,
+		.always_run = attempt->unit->node->always_run,
+		.ttl_ms = attempt->unit->node->ttl_ms,
+		.words = STR(""),
 		.failed_how = STR(""),
 		.not_stored = STR(""),
 	};
-	if (attempt->has_key && !in.forced && !in.no_resume && !in.always_run) {
-		add_candidates(attempt, &in);
-		if (!in.candidate_count)
-			add_history(attempt, &in);
+}
+
+static void settle(struct attempt *attempt)
+{
+	attempt->decision = decide(&attempt->arena, &attempt->input);
+	const struct decision *decision = &attempt->decision;
+	const struct result_row *row =
+		decision->has_candidate ? attempt->input.candidates[decision->candidate].row : NULL;
+	attempt->is_suspect_rerun = decision->reason == REASON_SUSPECT && row;
+	attempt->suspected = attempt->is_suspect_rerun ? row : NULL;
+	attempt->reused = decision->action == ACTION_REUSE ? row : NULL;
+	attempt->refused = decision->action == ACTION_RUN ? row : NULL;
+}
+
+void lookup_decide_uncertain(struct attempt *attempt)
+{
+	const struct engine *engine = attempt->engine;
+	const struct node *node = attempt->unit->node;
+	struct result_row newest;
+	bool found = true;
+	bool is_control = node->control != CONTROL_NONE || node->fan_out;
+	attempt->input = input_of(attempt);
+	if (is_control)
+		attempt->input.forced = attempt->input.no_resume =
+			false; /* it is what it holds that is */
+	attempt->input.is_optional = attempt->unit->is_optional;
+	attempt->input.uncertain =
+		is_control ||
+		!results_newest(engine->store, &attempt->arena, engine->workflow->name, node->id,
+			&newest, &found, NULL) ||
+		found;
+	if (!attempt->input.uncertain)
+		add_last(attempt, &attempt->input);
+	settle(attempt);
+}
+
+void lookup_decide(struct attempt *attempt, enum host_key_status status, str words)
+{
+	struct decide_input *in = &attempt->input;
+	*in = input_of(attempt);
+	in->not_cacheable = status == HOST_KEY_NOT_CACHEABLE;
+	in->key_incomplete = status == HOST_KEY_FAILED;
+	in->words = words;
+	if (attempt->has_key && !in->forced && !in->no_resume && !in->always_run) {
+		add_candidates(attempt, in);
+		if (!in->candidate_count)
+			add_history(attempt, in);
 	}
-	attempt->decision = decide(&attempt->arena, &in);
-	attempt->candidates = in.candidates;
-	const struct candidate *chosen =
-		in.candidate_count ? &in.candidates[attempt->decision.candidate] : NULL;
-	if (attempt->decision.reason == REASON_SUSPECT && chosen) {
-		attempt->is_suspect_rerun = true;
-		attempt->suspected = chosen->row;
-	}
-	attempt->reused = attempt->decision.action == ACTION_REUSE ? chosen->row : NULL;
-	attempt->refused = attempt->decision.action == ACTION_RUN && chosen ? chosen->row : NULL;
+	settle(attempt);
+}
+
+void lookup_unrestorable(struct attempt *attempt, str why)
+{
+	const struct decide_input *in = &attempt->input;
+	struct candidate *candidates =
+		arena_array(&attempt->arena, struct candidate, in->candidate_count);
+	memcpy(candidates, in->candidates, in->candidate_count * sizeof(*candidates));
+	candidates[attempt->decision.candidate].unrestorable = arena_str(&attempt->arena, why);
+	attempt->input.candidates = candidates;
+	settle(attempt);
+}
+
+void lookup_restored(struct attempt *attempt, size_t files)
+{
+	attempt->input.restored = files;
+	settle(attempt);
+}
+
+void lookup_to_compare(struct attempt *attempt)
+{
+	attempt->input.to_compare = true;
+	settle(attempt);
 }

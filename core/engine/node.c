@@ -213,13 +213,7 @@ static bool reuse_now(struct attempt *attempt)
 	struct err err = {0};
 	size_t restored = 0;
 	if (!engine->options->plan && !artifacts_restore(attempt, row, &restored, &err)) {
-		/* What can't be put back is made again. */
-		attempt->reused = NULL;
-		attempt->refused = row;
-		attempt->decision.action = ACTION_RUN;
-		attempt->decision.reason = REASON_OUTPUT_MISSING;
-		attempt->decision.sentence = str_of(arena_printf(
-			&attempt->arena, "what it wrote can't be restored: %s", err.message));
+		lookup_unrestorable(attempt, str_of(err.message)); /* and is made again */
 		err_finish(&err);
 		return false;
 	}
@@ -235,12 +229,10 @@ static bool reuse_now(struct attempt *attempt)
 	engine->has_restored = engine->has_restored || restored;
 	if (engine->options->plan)
 		artifacts_pretend(attempt, row);
-	if (restored)
+	if (restored) {
 		fact_memo_forget(engine->memo);
-	if (restored)
-		attempt->decision.sentence = str_of(arena_printf(&attempt->arena,
-			"%.*s, %zu file%s restored", STR_ARG(attempt->decision.sentence), restored,
-			restored == 1 ? "" : "s"));
+		lookup_restored(attempt, restored);
+	}
 	tell(attempt, EVENT_DECIDED, attempt->decision.sentence);
 	if (!engine->options->plan && !engine->options->verify) {
 		contract_note_met(attempt, row->id);
@@ -380,24 +372,10 @@ static bool depends_on_uncertain(const struct engine *engine, const struct node 
 static void plan_uncertain(struct engine *engine, struct unit *unit)
 {
 	struct attempt *attempt = attempt_create(engine, unit);
-	bool is_control = unit->node->control != CONTROL_NONE || unit->node->fan_out;
 	unit->is_uncertain = true;
-	bool is_forced = unit_is_forced(engine, unit);
-	if (is_control) {
-		attempt->is_uncertain = true;
+	if (unit->node->control != CONTROL_NONE || unit->node->fan_out)
 		attempt->skip_reason = "control";
-		attempt->decision.sentence = STR("what it consumes is made anew");
-	} else if (is_forced || engine->options->reuse == REUSE_OFF || unit->node->always_run) {
-		attempt->decision = decide(
-			&attempt->arena, &(struct decide_input){.forced = is_forced,
-						 .no_resume = engine->options->reuse == REUSE_OFF,
-						 .always_run = unit->node->always_run});
-	} else if (!lookup_decide_bare(attempt)) {
-		attempt->is_uncertain = true;
-		attempt->decision = (struct decision){.action = ACTION_RUN,
-			.reason = REASON_INPUT_CHANGED,
-			.sentence = STR("what it consumes is made anew")};
-	}
+	lookup_decide_uncertain(attempt);
 	tell(attempt, EVENT_DECIDED, attempt->decision.sentence);
 	attempt_destroy(attempt);
 	engine_unit_ended(engine, unit, NODE_COMPLETED);
