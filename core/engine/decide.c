@@ -409,7 +409,6 @@ static bool is_settled(
 			STR_ARG(in->words));
 	else
 		return false;
-	decision->is_uncertain = in->is_optional;
 	return true;
 }
 
@@ -432,22 +431,35 @@ static struct decision of_candidates(struct arena *arena, const struct decide_in
 	return refused;
 }
 
+/* What a plan can't know of it. */
+static void doubt(struct arena *arena, const struct decide_input *in, bool is_settled,
+	struct decision *decision)
+{
+	bool has_twin = in->has_twin && !is_settled && decision->action == ACTION_RUN;
+	decision->is_uncertain =
+		(in->uncertain && !is_settled) || in->is_optional || in->open_iteration || has_twin;
+	if (in->open_iteration)
+		decision->sentence =
+			str_of(arena_printf(arena, "iteration %llu, if it comes to that",
+				(unsigned long long)in->open_iteration));
+	else if (in->is_optional)
+		decision->sentence = str_of(arena_printf(
+			arena, "%.*s, if its turn comes", STR_ARG(decision->sentence)));
+	else if (has_twin)
+		decision->sentence = str_of(arena_printf(arena,
+			"%.*s; another in this run does the same, and one may be reused",
+			STR_ARG(decision->sentence)));
+}
+
 struct decision decide(struct arena *arena, const struct decide_input *in)
 {
 	struct decision decision;
-	if (is_settled(arena, in, &decision))
-		return decision;
-	if (in->uncertain)
+	bool settled = is_settled(arena, in, &decision);
+	if (!settled && in->uncertain)
 		decision = say(arena, REASON_INPUT_CHANGED, "what it consumes is made anew");
-	else
+	else if (!settled)
 		decision = in->candidate_count ? of_candidates(arena, in)
 		                               : without_candidates(arena, in);
-	decision.is_uncertain = in->uncertain || in->is_optional;
-	if (in->has_twin && decision.action == ACTION_RUN) {
-		decision.is_uncertain = true;
-		decision.sentence = str_of(arena_printf(arena,
-			"%.*s; another in this run does the same, and one may be reused",
-			STR_ARG(decision.sentence)));
-	}
+	doubt(arena, in, settled, &decision);
 	return decision;
 }

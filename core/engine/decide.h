@@ -89,8 +89,9 @@ struct decide_input {
 	str words;
 
 	/* Of a plan, where not all can be known beforehand. */
-	bool uncertain;   /* something that it consumes is made anew */
-	bool is_optional; /* whether its turn comes at all hangs on such a thing */
+	bool uncertain;          /* something that it consumes is made anew */
+	bool is_optional;        /* whether its turn comes at all hangs on such a thing */
+	uint64_t open_iteration; /* the loop may have ended before this one; else 0 */
 	bool has_twin; /* another run in this one does the same, and one may take the other's result */
 
 	/* Of the store. */

@@ -21,6 +21,7 @@ struct produced {
 	int64_t origin;  /* run that made it */
 	int64_t made_ms; /* of what is reused: when */
 	str emits;       /* JSON object in the run's arena, or empty */
+	const str *held; /* in a plan: the bytes of an output that may not be stored; else NULL */
 };
 
 struct unit {
@@ -240,6 +241,8 @@ void node_decide(struct engine *engine, struct unit *unit);
 bool node_claim(struct unit *unit);
 void node_start(struct engine *engine, struct unit *unit);
 void node_cancel(struct engine *engine, struct unit *unit, int32_t reason);
+/* In a plan: the iteration of a loop to which it may never come. */
+void node_plan_open(struct engine *engine, struct unit *unit);
 void node_skip(struct engine *engine, struct unit *unit, const char *reason, str sentence);
 void node_fail_early(struct attempt *attempt, const struct err *err);
 void node_make_host(struct attempt *attempt); /* a fresh one for each try */
@@ -308,10 +311,12 @@ bool values_for_input(struct attempt *attempt, const struct input_spec *input,
 /* lookup.c: stored results as candidates for decide(). */
 void lookup_decide(struct attempt *attempt, enum host_key_status status, str words);
 /* In a plan, where what it consumes can't be known. */
-void lookup_decide_uncertain(struct attempt *attempt);
+/* `iteration`: of a loop that may end before it, or 0. */
+void lookup_decide_uncertain(struct attempt *attempt, uint64_t iteration);
 /* What was found out since: the decision is made once more. */
 void lookup_unrestorable(struct attempt *attempt, str why);
 void lookup_restored(struct attempt *attempt, size_t files);
 void lookup_to_compare(struct attempt *attempt);
+void lookup_has_twin(struct attempt *attempt);
 
 #endif

@@ -214,7 +214,7 @@ static void settle(struct attempt *attempt)
 	attempt->refused = decision->action == ACTION_RUN ? row : NULL;
 }
 
-void lookup_decide_uncertain(struct attempt *attempt)
+void lookup_decide_uncertain(struct attempt *attempt, uint64_t iteration)
 {
 	const struct engine *engine = attempt->engine;
 	const struct node *node = attempt->unit->node;
@@ -225,9 +225,10 @@ void lookup_decide_uncertain(struct attempt *attempt)
 	if (is_control)
 		attempt->input.forced = attempt->input.no_resume =
 			false; /* it is what it holds that is */
+	attempt->input.open_iteration = iteration;
 	attempt->input.is_optional = attempt->unit->is_optional;
 	attempt->input.uncertain =
-		is_control ||
+		is_control || iteration ||
 		!results_newest(engine->store, &attempt->arena, engine->workflow->name, node->id,
 			&newest, &found, NULL) ||
 		found;
@@ -265,6 +266,12 @@ void lookup_unrestorable(struct attempt *attempt, str why)
 void lookup_restored(struct attempt *attempt, size_t files)
 {
 	attempt->input.restored = files;
+	settle(attempt);
+}
+
+void lookup_has_twin(struct attempt *attempt)
+{
+	attempt->input.has_twin = true;
 	settle(attempt);
 }
 

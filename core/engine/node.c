@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "engine/contract.h"
 #include "engine/control.h"
+#include "engine/twins.h"
 #include "engine/verdict.h"
 #include "sys/clock.h"
 
@@ -227,6 +228,8 @@ static bool reuse_now(struct attempt *attempt)
 		.made_ms = row->made_ms,
 		.emits = arena_str(&engine->arena, row->emits)};
 	engine->has_restored = engine->has_restored || restored;
+	/* One that is forced and has its key may put another result in the place of this. */
+	unit->is_uncertain = engine->options->plan && twins_has(attempt, true);
 	if (engine->options->plan)
 		artifacts_pretend(attempt, row);
 	if (restored) {
@@ -317,6 +320,10 @@ static void go_on(struct attempt *attempt)
 	}
 	if (engine->options->plan) {
 		unit->is_uncertain = true;
+		if (attempt->has_key)
+			twins_add(attempt, true);
+		if (attempt->has_key && twins_has(attempt, true))
+			lookup_has_twin(attempt);
 		tell(attempt, EVENT_DECIDED, attempt->decision.sentence);
 		attempt_destroy(attempt);
 		engine_unit_ended(engine, unit, NODE_COMPLETED);
@@ -369,16 +376,44 @@ static bool depends_on_uncertain(const struct engine *engine, const struct node 
 	return false;
 }
 
-static void plan_uncertain(struct engine *engine, struct unit *unit)
+/* Whether its turn comes at all: a condition, its own or of one above, hangs on what can't be known. */
+static bool is_optional(const struct engine *engine, const struct node *node)
+{
+	bool is_any = node->when || node->gates;
+	for (uint32_t d = 0; d < node->dep_count; d++)
+		is_any = is_any || engine->units[node->deps[d]].is_optional;
+	return is_any;
+}
+
+/* Says what may become of it; `iteration` as in lookup_decide_uncertain. */
+static void tell_uncertain(struct engine *engine, struct unit *unit, uint64_t iteration)
 {
 	struct attempt *attempt = attempt_create(engine, unit);
-	unit->is_uncertain = true;
-	if (unit->node->control != CONTROL_NONE || unit->node->fan_out)
+	bool is_control = unit->node->control != CONTROL_NONE || unit->node->fan_out;
+	if (is_control)
 		attempt->skip_reason = "control";
-	lookup_decide_uncertain(attempt);
+	lookup_decide_uncertain(attempt, iteration);
+	if (is_control)
+		twins_add_closed(engine, unit->node);
+	else
+		twins_add(attempt, false);
+	if (!is_control && twins_has(attempt, false))
+		lookup_has_twin(attempt);
 	tell(attempt, EVENT_DECIDED, attempt->decision.sentence);
 	attempt_destroy(attempt);
+}
+
+static void plan_uncertain(struct engine *engine, struct unit *unit)
+{
+	unit->is_uncertain = true;
+	unit->is_optional = is_optional(engine, unit->node);
+	tell_uncertain(engine, unit, 0);
 	engine_unit_ended(engine, unit, NODE_COMPLETED);
+}
+
+void node_plan_open(struct engine *engine, struct unit *unit)
+{
+	tell_uncertain(engine, unit, unit->iteration);
 }
 
 void node_decide(struct engine *engine, struct unit *unit)

@@ -267,7 +267,8 @@ static void pause(struct subrun *sub, int64_t run)
 	attempt->decision.sentence = str_of(
 		arena_printf(&engine->arena, "run %lld in it waits for an answer", (long long)run));
 	unit->state = NODE_PAUSED;
-	record_node(attempt, NODE_PAUSED, NULL, NULL);
+	if (!engine->options->plan)
+		record_node(attempt, NODE_PAUSED, NULL, NULL);
 	tell(attempt, EVENT_ENDED, attempt->decision.sentence);
 	attempt_destroy(attempt);
 	engine->paused++;
@@ -288,7 +289,11 @@ static void complete(struct subrun *sub, const struct engine_summary *summary)
 			     : "a new run";
 	str sentence = str_of(arena_printf(&engine->arena, "%s: %u %s, %u reused", which,
 		summary->ran, engine->options->plan ? "would run" : "ran", summary->reused));
-	if (from && from->out.has_output && !engine->options->plan)
+	/* In a plan: with all of it reused what it gives is known. */
+	for (uint32_t i = 0; i < sub->workflow->node_count; i++)
+		attempt->unit->is_uncertain =
+			attempt->unit->is_uncertain || sub->child->units[i].is_uncertain;
+	if (from && from->out.has_output)
 		control_complete_as(attempt, from, sentence);
 	else
 		control_complete(attempt, STR(""), sentence);
