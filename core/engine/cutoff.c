@@ -33,7 +33,10 @@ static struct cutoff find(struct engine *engine, str node, struct cutoff so_far)
 
 struct cutoff cutoff_forced(struct engine *engine, const struct unit *unit)
 {
-	struct cutoff cutoff = find(engine, STR(""), engine->options->forced_before);
+	struct cutoff cutoff = engine->options->forced_before;
+	if (!forced_any(engine->store))
+		return cutoff;
+	cutoff = find(engine, STR(""), cutoff);
 	if (unit->parent)
 		cutoff = find(engine, unit->node->id, cutoff);
 	uint32_t at = unit->node->index;

@@ -93,6 +93,14 @@ bool forced_find(struct store *store, str workflow, str node, str but, struct fo
 	return ok;
 }
 
+bool forced_any(struct store *store)
+{
+	int64_t any = 1;
+	sqlite3_stmt *st =
+		stmt_get(store, STMT_FORCED_ANY, "SELECT EXISTS (SELECT 1 FROM forced)", NULL);
+	return !st || !stmt_one(store, st, 1, &any, NULL) || any != 0;
+}
+
 bool forced_check(struct store *store, size_t *damaged, struct err *err)
 {
 	int got;

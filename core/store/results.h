@@ -75,6 +75,8 @@ bool forced_put(struct store *store, const struct forced_row *row, struct err *e
  * may have been of any time: all that there is up to now is refused. */
 bool forced_find(struct store *store, str workflow, str node, str but, struct forced_row *out,
 	bool *found, struct err *err);
+/* Whether there is any: asked first, since mostly there is none.  True where that can't be told. */
+bool forced_any(struct store *store);
 bool forced_check(struct store *store, size_t *damaged, struct err *err);
 
 /* Records that a node of a run consumed a result and how that ended. */
