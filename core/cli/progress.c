@@ -133,8 +133,11 @@ static void on_node(void *arg, const struct node_event *e)
 {
 	struct progress *p = arg;
 	if (e->kind == EVENT_DECIDED && e->state != NODE_REUSED) {
-		progress_seen(p, e)->sentence = arena_str(&p->arena, e->sentence);
-		p->planned++;
+		struct seen *seen = progress_seen(p, e);
+		seen->sentence = arena_str(&p->arena, e->sentence);
+		/* In a loop of which more than one iteration is told, it is one all the same. */
+		p->planned += !seen->is_planned;
+		seen->is_planned = true;
 	}
 	if (e->kind == EVENT_ENDED && e->state == NODE_REUSED)
 		add_origin(p, e->origin);

@@ -37,6 +37,7 @@ struct seen {
 	str sentence;          /* why it runs, shown when it ends */
 	struct buf printed[2]; /* to stdout and stderr, and not yet ended with a line feed */
 	size_t dropped[2];     /* bytes of them that a slow reader made us drop, not yet told */
+	bool is_planned;       /* counted as one that would run */
 	bool has_ended;        /* a node of a loop_group may end again */
 	struct seen *next;
 };

@@ -45,12 +45,6 @@ void restore_check(struct attempt *attempt, const struct trace *trace, struct ca
 void restore_pretend(struct attempt *attempt, const struct result_row *row);
 
 /* Makes the places equal to the result. */
-struct restored {
-	size_t files; /* and links, that were put back */
-	size_t dirs;
-	size_t removed;
-	bool has_replaced; /* something else was there, or may be on top of what was put back */
-};
 bool restore_places(struct attempt *attempt, const struct result_row *row,
 	struct restored *restored, struct err *err);
 

@@ -256,7 +256,7 @@ static void add_reused_input(struct report *r, const struct value *input, struct
 		found) {
 		results_history(r->store, &row, NULL);
 		buf_add_z(r->out, ", ");
-		clock_add_age(r->out, clock_wall_ms() - row.made_ms);
+		clock_add_age(r->out, r->row.ended_ms - row.made_ms);
 		buf_printf(r->out, ", reused %lld time%s", (long long)row.times_reused,
 			row.times_reused == 1 ? "" : "s");
 		const struct node *made_by = find_maker(r, name);

@@ -16,6 +16,16 @@ static void complete(struct attempt *attempt, str sentence)
 	engine_unit_ended(engine, unit, NODE_COMPLETED);
 }
 
+/* It outlives the run that it came from. */
+static const str *hold(struct engine *engine, const str *bytes)
+{
+	if (!bytes)
+		return NULL;
+	str *held = arena_new(&engine->arena, str);
+	*held = arena_str(&engine->arena, *bytes);
+	return held;
+}
+
 void control_complete(struct attempt *attempt, str output, str sentence)
 {
 	struct engine *engine = attempt->engine;
@@ -26,6 +36,8 @@ void control_complete(struct attempt *attempt, str output, str sentence)
 	out->output_size = output.len;
 	out->output = hash_of(output);
 	out->origin = engine->row.id;
+	if (engine->options->plan)
+		out->held = hold(engine, &output);
 	if (!engine->options->plan && !cas_put(engine->store, output, &out->output, &err)) {
 		control_fail(attempt, &err);
 		return;
@@ -39,6 +51,7 @@ void control_complete_as(struct attempt *attempt, const struct unit *from, str s
 	out->has_output = true;
 	out->output = from->out.output;
 	out->output_size = from->out.output_size;
+	out->held = hold(attempt->engine, from->out.held);
 	out->origin = attempt->engine->row.id;
 	complete(attempt, sentence);
 }

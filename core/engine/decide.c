@@ -257,6 +257,55 @@ static str by_whom(struct arena *arena, const struct verdict_row *verdict, int64
 		colon, STR_ARG(verdict->reason)));
 }
 
+static bool is_cut_off(const struct cutoff *cutoff, const struct candidate *c)
+{
+	return cutoff->result && c->row->id <= cutoff->result;
+}
+
+/* Whatever else may be said of it: it is from before a run that refused it. */
+static bool is_refused_before(const struct decide_input *in, const struct candidate *c)
+{
+	return is_cut_off(&in->forced_before, c) || is_cut_off(&in->off_before, c);
+}
+
+static struct decision say_refused_before(
+	struct arena *arena, const struct decide_input *in, const struct candidate *c)
+{
+	bool is_forced = is_cut_off(&in->forced_before, c);
+	long long by = (long long)(is_forced ? in->forced_before.run : in->off_before.run);
+	long long run = (long long)c->row->run;
+	if (!is_forced)
+		return say(arena, REASON_NO_RESUME,
+			"reuse is off for run %lld, and its result of run %lld is older", by, run);
+	if (!by)
+		return say(
+			arena, REASON_FORCED, "forced, and its result of run %lld is older", run);
+	return say(arena, REASON_FORCED, "forced in run %lld, and its result of run %lld is older",
+		by, run);
+}
+
+static struct decision say_reuse(
+	struct arena *arena, const struct decide_input *in, const struct candidate *c, str age)
+{
+	const char *unproven = "";
+	const char *restored = "";
+	const char *removed = "";
+	if (!c->row->provable)
+		unproven = arena_printf(arena, " (unproven: %.*s)", STR_ARG(c->row->unproven));
+	size_t files = in->restored.files;
+	size_t dirs = in->restored.dirs;
+	if (files)
+		restored =
+			arena_printf(arena, ", %zu file%s restored", files, files == 1 ? "" : "s");
+	else if (dirs)
+		restored = arena_printf(
+			arena, ", %zu director%s restored", dirs, dirs == 1 ? "y" : "ies");
+	if (in->restored.removed)
+		removed = arena_printf(arena, ", %zu removed", in->restored.removed);
+	return say(arena, REASON_REUSE, "from run %lld, %.*s%s%s%s", (long long)c->row->run,
+		STR_ARG(age), unproven, restored, removed);
+}
+
 /* Why this result may not be reused; ACTION_REUSE where nothing stands against it. */
 static struct decision judge(
 	struct arena *arena, const struct decide_input *in, const struct candidate *c)
@@ -264,6 +313,8 @@ static struct decision judge(
 	long long run = (long long)c->row->run;
 	int64_t age_ms = in->now_ms - c->row->made_ms;
 	str age = decide_age(arena, age_ms);
+	if (is_refused_before(in, c))
+		return say_refused_before(arena, in, c);
 	if (c->broken)
 		return say_file_changed(arena, c);
 	if (c->refusal) {
@@ -290,6 +341,9 @@ static struct decision judge(
 		return say(arena, REASON_EXPIRED, "its result was made %.*s, ttl is %.*s",
 			STR_ARG(age), STR_ARG(limit));
 	}
+	if (c->unrestorable.len)
+		return say(arena, REASON_OUTPUT_MISSING, "what it wrote can't be restored: %.*s",
+			STR_ARG(c->unrestorable));
 	if (c->output_gone.len)
 		return say(arena, REASON_OUTPUT_MISSING,
 			"%.*s, which it wrote in run %lld, is gone", STR_ARG(c->output_gone), run);
@@ -313,10 +367,7 @@ static struct decision judge(
 	if (!c->row->provable && c->row->id <= in->above_made)
 		return say(arena, REASON_UNPROVEN, "%.*s, and %.*s was made anew since run %lld",
 			STR_ARG(c->row->unproven), STR_ARG(in->above_name), run);
-	if (!c->row->provable)
-		return say(arena, REASON_REUSE, "from run %lld, %.*s (unproven: %.*s)", run,
-			STR_ARG(age), STR_ARG(c->row->unproven));
-	return say(arena, REASON_REUSE, "from run %lld, %.*s", run, STR_ARG(age));
+	return say_reuse(arena, in, c, age);
 }
 
 static struct decision say_not_stored(struct arena *arena, const struct decide_input *in)
@@ -355,30 +406,76 @@ static struct decision without_candidates(struct arena *arena, const struct deci
 	return say(arena, REASON_FIRST_RUN, "it never ran before");
 }
 
-struct decision decide(struct arena *arena, const struct decide_input *in)
+/* What needs no look at what is stored. */
+static bool is_settled(
+	struct arena *arena, const struct decide_input *in, struct decision *decision)
 {
-	if (in->forced)
-		return say(arena, REASON_FORCED, "forced");
-	if (in->no_resume)
-		return say(arena, REASON_NO_RESUME, "reuse is off");
-	if (in->always_run)
-		return say(arena, REASON_ALWAYS_RUN, "%s", in->always_run);
-	if (in->not_cacheable)
-		return say(arena, REASON_NOT_CACHEABLE, "%.*s", STR_ARG(in->words));
-	if (in->key_incomplete)
-		return say(arena, REASON_KEY_INCOMPLETE, "its key can't be computed: %.*s",
+	if (in->to_compare)
+		*decision = say(arena, REASON_FORCED, "to be compared");
+	else if (in->forced)
+		*decision = say(arena, REASON_FORCED, "forced");
+	else if (in->no_resume)
+		*decision = say(arena, REASON_NO_RESUME, "reuse is off");
+	else if (in->always_run)
+		*decision = say(arena, REASON_ALWAYS_RUN, "%s", in->always_run);
+	else if (in->not_cacheable)
+		*decision = say(arena, REASON_NOT_CACHEABLE, "%.*s", STR_ARG(in->words));
+	else if (in->key_incomplete)
+		*decision = say(arena, REASON_KEY_INCOMPLETE, "its key can't be computed: %.*s",
 			STR_ARG(in->words));
+	else
+		return false;
+	return true;
+}
+
+static struct decision of_candidates(struct arena *arena, const struct decide_input *in)
+{
 	struct decision refused = {0};
 	for (size_t i = 0; i < in->candidate_count; i++) {
 		struct decision one = judge(arena, in, &in->candidates[i]);
 		one.candidate = i;
+		one.has_candidate = true;
 		if (one.action == ACTION_REUSE)
 			return one;
 		/* What speaks of the files as they are now says more than what speaks of others. */
-		bool is_closer =
-			in->candidates[refused.candidate].broken && !in->candidates[i].broken;
+		bool is_closer = in->candidates[refused.candidate].broken &&
+		                 !in->candidates[i].broken &&
+		                 !is_refused_before(in, &in->candidates[i]);
 		if (i == 0 || is_closer)
 			refused = one;
 	}
-	return in->candidate_count ? refused : without_candidates(arena, in);
+	return refused;
+}
+
+/* What a plan can't know of it. */
+static void doubt(struct arena *arena, const struct decide_input *in, bool is_settled,
+	struct decision *decision)
+{
+	bool has_twin = in->has_twin && !is_settled && decision->action == ACTION_RUN;
+	decision->is_uncertain =
+		(in->uncertain && !is_settled) || in->is_optional || in->open_iteration || has_twin;
+	if (in->open_iteration)
+		decision->sentence =
+			str_of(arena_printf(arena, "iteration %llu, if it comes to that",
+				(unsigned long long)in->open_iteration));
+	else if (in->is_optional)
+		decision->sentence = str_of(arena_printf(
+			arena, "%.*s, if its turn comes", STR_ARG(decision->sentence)));
+	else if (has_twin)
+		decision->sentence = str_of(arena_printf(arena,
+			"%.*s; another in this run does the same, and one may be reused",
+			STR_ARG(decision->sentence)));
+}
+
+struct decision decide(struct arena *arena, const struct decide_input *in)
+{
+	struct decision decision;
+	bool settled = is_settled(arena, in, &decision);
+	if (!settled && in->uncertain)
+		decision = say(arena, REASON_INPUT_CHANGED, "what it consumes is made anew");
+	else if (!settled)
+		decision = in->candidate_count ? of_candidates(arena, in)
+		                               : without_candidates(arena, in);
+	doubt(arena, in, settled, &decision);
+	return decision;
 }

@@ -48,6 +48,12 @@ struct broken_fact {
 	struct fact now;
 };
 
+/* Results up to `result` count no more, since `run` began; result 0: all count. */
+struct cutoff {
+	int64_t result;
+	int64_t run; /* 0: not known any more */
+};
+
 /* One stored result under the node's key, with what was found out about it. */
 struct candidate {
 	const struct result_row *row;
@@ -55,8 +61,9 @@ struct candidate {
 	const struct broken_fact *broken; /* the first input fact that does not hold now, or NULL */
 	const struct verdict_row *refusal; /* quarantined, holding; or NULL */
 	const struct verdict_row *suspect; /* holding and not exonerated; or NULL */
-	str contract;    /* how the stored output breaks today's `ensure`, or empty */
-	str output_gone; /* a path that it wrote, is gone and can't be restored; or empty */
+	str unrestorable; /* why what it wrote can't be put back, once that was tried; or empty */
+	str contract;     /* how the stored output breaks today's `ensure`, or empty */
+	str output_gone;  /* a path that it wrote, is gone and can't be restored; or empty */
 	str output_other; /* a path that it wrote, was changed since and can't be restored; or empty */
 	str loose;        /* a path that it or another node wrote, and that is not here; or empty */
 	bool is_damaged;  /* a blob is missing or fails its digest */
@@ -64,12 +71,24 @@ struct candidate {
 	str policy;       /* a rule's sentence against it, or empty */
 };
 
+/* Places that were made equal to a result. */
+struct restored {
+	size_t files; /* and links, that were put back */
+	size_t dirs;
+	size_t removed;
+	bool has_replaced; /* something else was there, or may be on top of what was put back */
+};
+
 struct decide_input {
 	/* Of the caller. */
+	bool to_compare; /* `pawl verify`: it would be reused, and runs to be held against that */
 	bool forced;
 	bool no_resume;
 	bool continuing; /* `pawl resume`, `run --resume` */
 	int64_t now_ms;  /* for ages and ttl */
+	/* Earlier runs that refused what was stored, for good: by force, and for all that goes on with that run. */
+	struct cutoff forced_before;
+	struct cutoff off_before;
 
 	/* Of what is above it: the newest result, INT64_MAX where something ran in this attempt; and whose it is. */
 	int64_t above_made;
@@ -81,6 +100,12 @@ struct decide_input {
 	bool not_cacheable;  /* the plugin said so, with `words` */
 	bool key_incomplete; /* some contribution could not be computed, `words` says which */
 	str words;
+
+	/* Of a plan, where not all can be known beforehand. */
+	bool uncertain;          /* something that it consumes is made anew */
+	bool is_optional;        /* whether its turn comes at all hangs on such a thing */
+	uint64_t open_iteration; /* the loop may have ended before this one; else 0 */
+	bool has_twin; /* another run in this one does the same, and one may take the other's result */
 
 	/* Of the store. */
 	const struct candidate *candidates; /* live results under the key, newest first */
@@ -95,13 +120,17 @@ struct decide_input {
 	str failed_how;     /* "exit 1" */
 	str not_stored; /* why the last success left no result ("src.txt changed while it ran"), or empty */
 	int64_t not_stored_run;
+
+	struct restored restored; /* of what the chosen one wrote */
 };
 
 struct decision {
 	enum action action;
 	enum reason reason;
-	size_t candidate; /* ACTION_REUSE: which; else the one that was refused, when there was one */
-	str sentence;     /* one line, in the arena */
+	bool has_candidate;
+	size_t candidate; /* ACTION_REUSE: which; else the one that was refused, where has_candidate */
+	bool is_uncertain; /* in a plan: it may turn out otherwise */
+	str sentence;      /* one line, in the arena */
 };
 
 struct decision decide(struct arena *arena, const struct decide_input *in);

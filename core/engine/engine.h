@@ -29,6 +29,7 @@ enum reuse_mode {
 };
 
 struct seal_request;
+struct twins;
 
 struct engine_options {
 	enum reuse_mode reuse;
@@ -58,8 +59,13 @@ struct engine_options {
 	str parent_node;
 	int64_t above_made; /* the newest result made above it in the runs around it, and whose that is */
 	str above_name;
-	unsigned depth;               /* how many runs it is in */
+	/* Of that run and its node: what it refuses holds in this one too (cutoff.h). */
+	struct cutoff forced_before;
+	struct cutoff off_before;
+	bool is_given;  /* the node is taken as it is stored, and so is all that is in it */
+	unsigned depth; /* how many runs it is in */
 	const struct nesting *within; /* NULL: it is the run that was asked for */
+	struct twins *twins;          /* of a plan with runs in it; the engine's own */
 	struct seal_request *seal;    /* seals the run where that can be done (seal.h); NULL: no */
 	struct engine_verify *verify; /* with `resume`: only look again at one node; NULL: no */
 };

@@ -4,9 +4,9 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "store/results.h"
-#include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/proc.h"
+#include "sys/world.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -17,66 +17,6 @@ enum {
 	EXPANDED_FILES =
 		256, /* so many files of a tree or glob are facts of their own, to be named when one changes */
 };
-struct fact_memo *fact_memo_create(bool may_write)
-{
-	struct fact_memo *memo = mem_zalloc(sizeof(*memo));
-	memo->may_write = may_write;
-	memo->turn = 1;
-	return memo;
-}
-
-void fact_memo_forget(struct fact_memo *memo)
-{
-	memo->turn++;
-	fs_look_destroy(memo->look);
-	memo->look = NULL;
-}
-
-void fact_memo_destroy(struct fact_memo *memo)
-{
-	if (!memo)
-		return;
-	map_finish(&memo->digests);
-	map_finish(&memo->tools);
-	map_finish(&memo->files);
-	map_finish(&memo->many);
-	vec_finish(&memo->places);
-	vec_finish(&memo->absent);
-	fs_look_destroy(memo->look);
-	pretence_finish(&memo->pretence);
-	arena_finish(&memo->arena);
-	free(memo);
-}
-
-void fact_memo_pretend(struct fact_memo *memo, str path, uint32_t mode, const struct digest *digest)
-{
-	pretend_file(&memo->pretence, path, mode, digest);
-	fact_memo_forget(memo);
-}
-
-void fact_memo_pretend_dir(struct fact_memo *memo, str path, uint32_t mode)
-{
-	pretend_dir(&memo->pretence, path, mode);
-	fact_memo_forget(memo);
-}
-
-void fact_memo_pretend_gone(struct fact_memo *memo, str path)
-{
-	pretend_gone(&memo->pretence, path);
-	fact_memo_forget(memo);
-}
-
-void fact_memo_note_absent(struct fact_memo *memo, const char *path)
-{
-	*vec_push(&memo->absent) = arena_str(&memo->arena, str_of(path));
-}
-
-void fact_memo_note(struct fact_memo *memo, const char *path, const struct fs_stat *stat)
-{
-	*vec_push(&memo->places) =
-		(struct seen_place){arena_str(&memo->arena, str_of(path)), *stat};
-}
-
 static bool memo_holds(const struct memo_row *row, const struct fs_stat *st)
 {
 	bool same = row->dev == st->dev && row->ino == st->ino && row->size == st->size &&
@@ -103,6 +43,7 @@ static struct memo_row *memo_find(const struct fact_place *place, str path)
 static void memo_keep(const struct fact_place *place, str path, const struct fs_stat *st,
 	const struct digest *digest)
 {
+	const struct world *world = place->memo->world;
 	struct memo_row *row = map_get(&place->memo->digests, path);
 	if (!row) {
 		row = arena_new(&place->memo->arena, struct memo_row);
@@ -114,7 +55,7 @@ static void memo_keep(const struct fact_place *place, str path, const struct fs_
 		.size = st->size,
 		.mtime_ns = st->mtime_ns,
 		.ctime_ns = st->ctime_ns,
-		.taken_ns = clock_wall_ms() * 1000000};
+		.taken_ns = world->wall_ms(world->ctx) * 1000000};
 	if (place->memo->may_write)
 		memo_put(place->store, path, row);
 }

@@ -20,9 +20,10 @@ struct fact_place {
 		writes; /* paths that the node makes: left out of the trees and globs that it reads; may be NULL */
 };
 
-/* Digests by path for the length of a run, in front of the store's memo; shared by all nodes. */
+/* Digests by path for the length of a run, taken by the wall clock of `world`, in front of the store's memo; shared by all nodes. */
 struct fact_memo;
-struct fact_memo *fact_memo_create(bool may_write);
+struct world;
+struct fact_memo *fact_memo_create(const struct world *world, bool may_write);
 void fact_memo_destroy(struct fact_memo *memo);
 /* In a plan: from now on facts are as if this file of the project were there. */
 void fact_memo_pretend(

@@ -7,7 +7,7 @@
 #include "engine/pretend.h"
 #include "store/results.h"
 
-/* What the kernel says of a file counts only when the file is so much older than the look at it. */
+/* What the kernel says of a file counts only when the file is older by more than this than the look at it. */
 #define FACTS_RACY_NS INT64_C(2000000000)
 
 /* What was seen, and when: good while `at` is the memo's turn. */
@@ -29,6 +29,7 @@ struct seen_place {
 };
 
 struct fact_memo {
+	const struct world *world;
 	bool may_write;
 	struct arena arena;
 	uint64_t turn;

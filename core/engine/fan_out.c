@@ -129,7 +129,10 @@ static void add_slot_json(struct engine *engine, struct buf *out, const struct u
 		buf_printf(out, ",\"status\":\"%s\"}", node_state_name(slot->state));
 		return;
 	}
-	cas_get(engine->store, &slot->out.output, &bytes, NULL);
+	if (slot->out.held)
+		buf_add(&bytes, *slot->out.held);
+	else
+		cas_get(engine->store, &slot->out.output, &bytes, NULL);
 	str text = buf_str(&bytes);
 	if (text.len && text.ptr[text.len - 1] == '\n')
 		text.len--;

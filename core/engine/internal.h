@@ -23,6 +23,7 @@ struct produced {
 	int64_t origin;  /* run that made it */
 	int64_t made_ms; /* of what is reused: when */
 	str emits;       /* JSON object in the run's arena, or empty */
+	const str *held; /* in a plan: the bytes of an output that may not be stored; else NULL */
 };
 
 /* What was made anew may have changed anything for those who read more than pawl knows. */
@@ -43,6 +44,7 @@ struct unit {
 	bool is_left_out;     /* not selected, and nothing selected depends on it */
 	bool is_given;        /* not selected, but above something that is: taken as it is stored */
 	bool is_uncertain;    /* in a plan: made anew, so what consumes it can't be known */
+	bool is_optional;     /* and whether its turn comes at all */
 	struct produced out;
 	bool has_moved; /* files of its were put back over others: who may have read those must look again */
 	/* Of what it holds, as far as that has ended, and of itself once it has: the newest result; MADE_NOW: something ran. */
@@ -110,7 +112,7 @@ struct attempt {
 	struct host_facts plugin_facts;
 	struct trace before;
 	struct decision decision;
-	const struct candidate *candidates;
+	struct decide_input input;       /* that it was made of */
 	const struct result_row *reused; /* what is reused, or NULL */
 	const struct result_row
 		*refused; /* the stored result that was looked at and refused, or NULL */
@@ -143,8 +145,7 @@ struct attempt {
 	struct world_timer *timer; /* timeout, retry delay, or waiting for another run */
 	int32_t cancel_reason;
 	bool is_waiting_announced;
-	bool is_passive;   /* of a fan_out or loop_group: it ends with what it holds */
-	bool is_uncertain; /* in a plan: it runs unless what it consumes comes out as before */
+	bool is_passive;           /* of a fan_out or loop_group: it ends with what it holds */
 	const char *skip_reason;   /* of a node that is skipped: a code */
 	str unstorable;            /* why nothing of this can be kept, or empty */
 	bool prints_artifacts_dir; /* its output names this run's own directory */
@@ -177,6 +178,7 @@ struct engine {
 	const struct engine_events *events;
 	struct arena arena; /* dies with the run */
 	struct run_row row;
+	struct cutoff off_before; /* where reuse is off, or was when the run began */
 	struct fact_memo *memo;
 	struct places *places; /* of the outermost run */
 	struct owners *owners; /* NULL: not yet loaded */
@@ -267,6 +269,8 @@ void node_decide(struct engine *engine, struct unit *unit);
 bool node_claim(struct unit *unit);
 void node_start(struct engine *engine, struct unit *unit);
 void node_cancel(struct engine *engine, struct unit *unit, int32_t reason);
+/* In a plan: the iteration of a loop to which it may never come. */
+void node_plan_open(struct engine *engine, struct unit *unit);
 void node_skip(struct engine *engine, struct unit *unit, const char *reason, str sentence);
 void node_fail_early(struct attempt *attempt, const struct err *err);
 void node_make_host(struct attempt *attempt); /* a fresh one for each try */
@@ -334,7 +338,13 @@ bool values_for_input(struct attempt *attempt, const struct input_spec *input,
 
 /* lookup.c: stored results as candidates for decide(). */
 void lookup_decide(struct attempt *attempt, enum host_key_status status, str words);
-/* Where nothing of the node is stored, whatever its key: decides, and gives true. */
-bool lookup_decide_bare(struct attempt *attempt);
+/* In a plan, where what it consumes can't be known. */
+/* `iteration`: of a loop that may end before it, or 0. */
+void lookup_decide_uncertain(struct attempt *attempt, uint64_t iteration);
+/* What was found out since: the decision is made once more. */
+void lookup_unrestorable(struct attempt *attempt, str why);
+void lookup_restored(struct attempt *attempt, const struct restored *restored);
+void lookup_to_compare(struct attempt *attempt);
+void lookup_has_twin(struct attempt *attempt);
 
 #endif

@@ -3,6 +3,7 @@
 #include "engine/internal.h"
 
 #include "engine/contract.h"
+#include "engine/cutoff.h"
 #include "engine/history.h"
 #include "engine/rules.h"
 #include "sys/clock.h"
@@ -51,7 +52,8 @@ static void add_verdicts(struct attempt *attempt, struct candidate *c)
 		c->suspect = find_verdict(&list, VERDICT_SUSPECT);
 }
 
-static void examine(struct attempt *attempt, const struct result_row *row, struct candidate *c)
+static void examine(struct attempt *attempt, const struct decide_input *in,
+	const struct result_row *row, struct candidate *c)
 {
 	struct fact_place place;
 	struct trace trace = {0};
@@ -62,6 +64,8 @@ static void examine(struct attempt *attempt, const struct result_row *row, struc
 		.output_other = STR(""),
 		.loose = STR(""),
 		.policy = STR("")};
+	if (row->id <= in->forced_before.result || row->id <= in->off_before.result)
+		return; /* nothing else matters */
 	if (!row->provable)
 		c->belongs = attempt->unit->is_given || belongs(attempt, row->id);
 	if (!trace_parse(row->trace, &trace)) {
@@ -96,8 +100,11 @@ static void add_candidates(struct attempt *attempt, struct decide_input *in)
 	struct candidate *candidates = arena_array(&attempt->arena, struct candidate, list.len);
 	struct arena scratch = {0};
 	in->candidates = candidates;
+	in->forced_before = cutoff_forced(engine, attempt->unit);
+	if (!attempt->unit->is_given && !engine->options->is_given)
+		in->off_before = engine->off_before;
 	for (size_t i = 0; i < list.len; i++) {
-		examine(attempt, &list.ptr[i], &candidates[i]);
+		examine(attempt, in, &list.ptr[i], &candidates[i]);
 		/* The damaged verdict is gone once it was read, and what it was on nobody knows. */
 		if (i && candidates[i - 1].is_unjudged)
 			candidates[i].is_unjudged = true;
@@ -178,55 +185,102 @@ static void add_history(struct attempt *attempt, struct decide_input *in)
 		in->invalidated = find_verdict(&list, VERDICT_INVALIDATED);
 }
 
-bool lookup_decide_bare(struct attempt *attempt)
+/* What of the run and the node decides. */
+static struct decide_input input_of(struct attempt *attempt)
 {
 	const struct engine *engine = attempt->engine;
-	struct decide_input in = {.words = STR(""), .failed_how = STR(""), .not_stored = STR("")};
-	struct result_row newest;
-	bool found = true;
-	if (!results_newest(engine->store, &attempt->arena, engine->workflow->name,
-		    attempt->unit->node->id, &newest, &found, NULL) ||
-		found)
-		return false;
-	add_last(attempt, &in);
-	attempt->decision = decide(&attempt->arena, &in);
-	return true;
-}
-
-void lookup_decide(struct attempt *attempt, enum host_key_status status, str words)
-{
-	const struct engine *engine = attempt->engine;
-	const struct node *node = attempt->unit->node;
 	const struct engine_options *options = engine->options;
 	struct moved above = upstream_newest(engine, attempt->unit);
-	struct decide_input in = {
+	return (struct decide_input){
 		.above_made = above.made,
 		.above_name = above.name,
 		.forced = unit_is_forced(engine, attempt->unit),
 		.no_resume = options->reuse == REUSE_OFF && !attempt->unit->is_given,
 		.continuing = options->resume || options->continues || attempt->unit->is_given,
 		.now_ms = engine->world->wall_ms(engine->world->ctx),
-		.always_run = node->always_run,
-		.ttl_ms = node->ttl_ms,
-		.not_cacheable = status == HOST_KEY_NOT_CACHEABLE,
-		.key_incomplete = status == HOST_KEY_FAILED,
-		.words = words,
+		.always_run = attempt->unit->node->always_run,
+		.ttl_ms = attempt->unit->node->ttl_ms,
+		.words = STR(""),
 		.failed_how = STR(""),
 		.not_stored = STR(""),
 	};
-	if (attempt->has_key && !in.forced && !in.no_resume && !in.always_run) {
-		add_candidates(attempt, &in);
-		if (!in.candidate_count)
-			add_history(attempt, &in);
+}
+
+static void settle(struct attempt *attempt)
+{
+	attempt->decision = decide(&attempt->arena, &attempt->input);
+	const struct decision *decision = &attempt->decision;
+	const struct result_row *row =
+		decision->has_candidate ? attempt->input.candidates[decision->candidate].row : NULL;
+	attempt->is_suspect_rerun = decision->reason == REASON_SUSPECT && row;
+	attempt->suspected = attempt->is_suspect_rerun ? row : NULL;
+	attempt->reused = decision->action == ACTION_REUSE ? row : NULL;
+	attempt->refused = decision->action == ACTION_RUN ? row : NULL;
+}
+
+void lookup_decide_uncertain(struct attempt *attempt, uint64_t iteration)
+{
+	const struct engine *engine = attempt->engine;
+	const struct node *node = attempt->unit->node;
+	struct result_row newest;
+	bool found = true;
+	bool is_control = node->control != CONTROL_NONE || node->fan_out;
+	attempt->input = input_of(attempt);
+	if (is_control)
+		attempt->input.forced = attempt->input.no_resume =
+			false; /* it is what it holds that is */
+	attempt->input.open_iteration = iteration;
+	attempt->input.is_optional = attempt->unit->is_optional;
+	attempt->input.uncertain =
+		is_control || iteration ||
+		!results_newest(engine->store, &attempt->arena, engine->workflow->name, node->id,
+			&newest, &found, NULL) ||
+		found;
+	if (!attempt->input.uncertain)
+		add_last(attempt, &attempt->input);
+	settle(attempt);
+}
+
+void lookup_decide(struct attempt *attempt, enum host_key_status status, str words)
+{
+	struct decide_input *in = &attempt->input;
+	*in = input_of(attempt);
+	in->not_cacheable = status == HOST_KEY_NOT_CACHEABLE;
+	in->key_incomplete = status == HOST_KEY_FAILED;
+	in->words = words;
+	if (attempt->has_key && !in->forced && !in->no_resume && !in->always_run) {
+		add_candidates(attempt, in);
+		if (!in->candidate_count)
+			add_history(attempt, in);
 	}
-	attempt->decision = decide(&attempt->arena, &in);
-	attempt->candidates = in.candidates;
-	const struct candidate *chosen =
-		in.candidate_count ? &in.candidates[attempt->decision.candidate] : NULL;
-	if (attempt->decision.reason == REASON_SUSPECT && chosen) {
-		attempt->is_suspect_rerun = true;
-		attempt->suspected = chosen->row;
-	}
-	attempt->reused = attempt->decision.action == ACTION_REUSE ? chosen->row : NULL;
-	attempt->refused = attempt->decision.action == ACTION_RUN && chosen ? chosen->row : NULL;
+	settle(attempt);
+}
+
+void lookup_unrestorable(struct attempt *attempt, str why)
+{
+	const struct decide_input *in = &attempt->input;
+	struct candidate *candidates =
+		arena_array(&attempt->arena, struct candidate, in->candidate_count);
+	memcpy(candidates, in->candidates, in->candidate_count * sizeof(*candidates));
+	candidates[attempt->decision.candidate].unrestorable = arena_str(&attempt->arena, why);
+	attempt->input.candidates = candidates;
+	settle(attempt);
+}
+
+void lookup_restored(struct attempt *attempt, const struct restored *restored)
+{
+	attempt->input.restored = *restored;
+	settle(attempt);
+}
+
+void lookup_has_twin(struct attempt *attempt)
+{
+	attempt->input.has_twin = true;
+	settle(attempt);
+}
+
+void lookup_to_compare(struct attempt *attempt)
+{
+	attempt->input.to_compare = true;
+	settle(attempt);
 }

@@ -46,6 +46,7 @@ static void begin_iteration(struct loop *loop)
 		unit->out = (struct produced){.emits = STR("")};
 		unit->state = NODE_PENDING;
 		unit->failed_upstream = false;
+		unit->is_uncertain = unit->is_optional = false;
 		unit->iteration = loop->iteration;
 		unit->earlier = (struct moved){parent->made, parent->node->id};
 		unit->made = 0;
@@ -134,6 +135,34 @@ static bool is_reached(struct loop *loop)
 						       group->until));
 }
 
+/* In a plan: something in this iteration is made anew, so whether it is the last one can't be known. */
+static bool is_unknown(const struct loop *loop)
+{
+	const struct engine *engine = loop->attempt->engine;
+	const struct loop_group *group = loop->attempt->unit->node->group;
+	bool is_any = false;
+	for (uint32_t i = 0; i < group->member_count; i++)
+		is_any = is_any || engine->units[group->members[i]].is_uncertain;
+	return is_any;
+}
+
+static void leave_open(struct loop *loop)
+{
+	struct attempt *attempt = loop->attempt;
+	struct engine *engine = attempt->engine;
+	struct unit *unit = attempt->unit;
+	const struct loop_group *group = unit->node->group;
+	for (uint32_t i = 0; loop->iteration < group->max_iterations && i < group->member_count;
+		i++) {
+		struct unit *member_unit = &engine->units[group->members[i]];
+		member_unit->iteration = loop->iteration + 1;
+		node_plan_open(engine, member_unit);
+	}
+	unit->is_uncertain = true;
+	unit->loop = NULL;
+	control_complete(attempt, STR(""), STR("a loop: how often is not known beforehand"));
+}
+
 static void end_iteration(struct loop *loop)
 {
 	struct attempt *attempt = loop->attempt;
@@ -155,11 +184,8 @@ static void end_iteration(struct loop *loop)
 			(long long)engine->row.id, STR_ARG(loop->failed->id),
 			(long long)engine->row.id);
 		control_fail(attempt, &err);
-	} else if (engine->options->plan) {
-		attempt->unit->is_uncertain = true;
-		attempt->unit->loop = NULL;
-		control_complete(
-			attempt, STR(""), STR("a loop: how often is not known beforehand"));
+	} else if (is_unknown(loop)) {
+		leave_open(loop);
 	} else if (is_reached(loop)) {
 		end_loop(loop, true);
 	} else if (loop->iteration >= attempt->unit->node->group->max_iterations) {

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "engine/contract.h"
 #include "engine/control.h"
+#include "engine/twins.h"
 #include "engine/verdict.h"
 #include "sys/clock.h"
 
@@ -214,13 +215,7 @@ static bool reuse_now(struct attempt *attempt)
 	struct err err = {0};
 	struct restored restored = {0};
 	if (!engine->options->plan && !restore_places(attempt, row, &restored, &err)) {
-		/* What can't be put back is made again. */
-		attempt->reused = NULL;
-		attempt->refused = row;
-		attempt->decision.action = ACTION_RUN;
-		attempt->decision.reason = REASON_OUTPUT_MISSING;
-		attempt->decision.sentence = str_of(arena_printf(
-			&attempt->arena, "what it wrote can't be restored: %s", err.message));
+		lookup_unrestorable(attempt, str_of(err.message)); /* and is made again */
 		err_finish(&err);
 		return false;
 	}
@@ -234,24 +229,15 @@ static bool reuse_now(struct attempt *attempt)
 		.made_ms = row->made_ms,
 		.emits = arena_str(&engine->arena, row->emits)};
 	unit->has_moved = restored.has_replaced;
+	/* One that is forced and has its key may put another result in the place of this. */
+	unit->is_uncertain = engine->options->plan && twins_has(attempt, true);
 	if (engine->options->plan)
 		restore_pretend(attempt, row);
 	if (restored.files || restored.dirs || restored.removed) {
 		engine->has_restored = true;
 		fact_memo_forget(engine->memo);
+		lookup_restored(attempt, &restored);
 	}
-	if (restored.files)
-		attempt->decision.sentence = str_of(arena_printf(&attempt->arena,
-			"%.*s, %zu file%s restored", STR_ARG(attempt->decision.sentence),
-			restored.files, restored.files == 1 ? "" : "s"));
-	else if (restored.dirs)
-		attempt->decision.sentence = str_of(arena_printf(&attempt->arena,
-			"%.*s, %zu director%s restored", STR_ARG(attempt->decision.sentence),
-			restored.dirs, restored.dirs == 1 ? "y" : "ies"));
-	if (restored.removed)
-		attempt->decision.sentence =
-			str_of(arena_printf(&attempt->arena, "%.*s, %zu removed",
-				STR_ARG(attempt->decision.sentence), restored.removed));
 	tell(attempt, EVENT_DECIDED, attempt->decision.sentence);
 	if (!engine->options->plan && !engine->options->verify) {
 		contract_note_met(attempt, row->id);
@@ -274,7 +260,7 @@ static bool claim(struct attempt *attempt)
 	struct err err = {0};
 	/* Only what a second run could reuse is worth waiting for. */
 	bool is_shareable = attempt->has_key && unit_knows_reads(attempt->unit) &&
-	                    attempt->decision.reason > REASON_KEY_INCOMPLETE;
+	                    (attempt->refused || attempt->decision.reason > REASON_KEY_INCOMPLETE);
 	if (attempt->is_claimed || !is_shareable)
 		return true;
 	/* The same body in another node is another thing. */
@@ -336,6 +322,10 @@ static void go_on(struct attempt *attempt)
 	}
 	if (engine->options->plan) {
 		unit->is_uncertain = true;
+		if (attempt->has_key)
+			twins_add(attempt, true);
+		if (attempt->has_key && twins_has(attempt, true))
+			lookup_has_twin(attempt);
 		tell(attempt, EVENT_DECIDED, attempt->decision.sentence);
 		attempt_destroy(attempt);
 		engine_unit_ended(engine, unit, NODE_COMPLETED);
@@ -388,30 +378,44 @@ static bool depends_on_uncertain(const struct engine *engine, const struct node 
 	return false;
 }
 
-static void plan_uncertain(struct engine *engine, struct unit *unit)
+/* Whether its turn comes at all: a condition, its own or of one above, hangs on what can't be known. */
+static bool is_optional(const struct engine *engine, const struct node *node)
+{
+	bool is_any = node->when || node->gates;
+	for (uint32_t d = 0; d < node->dep_count; d++)
+		is_any = is_any || engine->units[node->deps[d]].is_optional;
+	return is_any;
+}
+
+/* Says what may become of it; `iteration` as in lookup_decide_uncertain. */
+static void tell_uncertain(struct engine *engine, struct unit *unit, uint64_t iteration)
 {
 	struct attempt *attempt = attempt_create(engine, unit);
 	bool is_control = unit->node->control != CONTROL_NONE || unit->node->fan_out;
-	unit->is_uncertain = true;
-	bool is_forced = unit_is_forced(engine, unit);
-	if (is_control) {
-		attempt->is_uncertain = true;
+	if (is_control)
 		attempt->skip_reason = "control";
-		attempt->decision.sentence = STR("what it consumes is made anew");
-	} else if (is_forced || engine->options->reuse == REUSE_OFF || unit->node->always_run) {
-		attempt->decision = decide(
-			&attempt->arena, &(struct decide_input){.forced = is_forced,
-						 .no_resume = engine->options->reuse == REUSE_OFF,
-						 .always_run = unit->node->always_run});
-	} else if (!lookup_decide_bare(attempt)) {
-		attempt->is_uncertain = true;
-		attempt->decision = (struct decision){.action = ACTION_RUN,
-			.reason = REASON_INPUT_CHANGED,
-			.sentence = STR("what it consumes is made anew")};
-	}
+	lookup_decide_uncertain(attempt, iteration);
+	if (is_control)
+		twins_add_closed(engine, unit->node);
+	else
+		twins_add(attempt, false);
+	if (!is_control && twins_has(attempt, false))
+		lookup_has_twin(attempt);
 	tell(attempt, EVENT_DECIDED, attempt->decision.sentence);
 	attempt_destroy(attempt);
+}
+
+static void plan_uncertain(struct engine *engine, struct unit *unit)
+{
+	unit->is_uncertain = true;
+	unit->is_optional = is_optional(engine, unit->node);
+	tell_uncertain(engine, unit, 0);
 	engine_unit_ended(engine, unit, NODE_COMPLETED);
+}
+
+void node_plan_open(struct engine *engine, struct unit *unit)
+{
+	tell_uncertain(engine, unit, unit->iteration);
 }
 
 void node_decide(struct engine *engine, struct unit *unit)

@@ -3,6 +3,7 @@
 #include "engine/internal.h"
 
 #include "base/mem.h"
+#include "engine/cutoff.h"
 #include "engine/mask.h"
 #include "engine/owners.h"
 #include "engine/rules.h"
@@ -73,6 +74,18 @@ static str describe_inputs(struct engine *engine)
 	return text;
 }
 
+/* The row of the run, and what it refuses to reuse from now on.  Its number is told to people: it is durable first. */
+static bool write_row(struct engine *engine, struct err *err)
+{
+	bool is_new = !engine->options->resume;
+	bool ok = is_new ? runs_add(engine->store, &engine->row, &engine->row.id, err)
+	                 : runs_update(engine->store, &engine->row, err);
+	if (!engine->off_before.run)
+		engine->off_before.run = engine->row.id;
+	return ok && cutoff_record(engine, err) &&
+	       (!(is_new || engine->options->forced) || store_flush(engine->store, err));
+}
+
 static bool open_run(struct engine *engine, struct err *err)
 {
 	const struct engine_options *options = engine->options;
@@ -88,9 +101,11 @@ static bool open_run(struct engine *engine, struct err *err)
 	engine->row.continues = options->resume ? engine->row.continues : options->continues;
 	if (options->plan || options->verify) {
 		engine->row.id = options->resume ? options->resume : 0;
-		return true;
+		return cutoff_begin(engine, err);
 	}
-	if (!cas_put(engine->store, engine->workflow->source, &source, err) ||
+	/* From here on nobody else writes: what is newest now is so when the run begins. */
+	if (!store_write_begin(engine->store, err) || !cutoff_begin(engine, err) ||
+		!cas_put(engine->store, engine->workflow->source, &source, err) ||
 		(options->resume && !runs_unshare(engine->store, &engine->row, err)))
 		return false;
 	digest_add_hex(&hex, &source);
@@ -101,7 +116,6 @@ static bool open_run(struct engine *engine, struct err *err)
 	engine->row.source = arena_str(&engine->arena, buf_str(&hex));
 	engine->row.inputs = describe_inputs(engine);
 	engine->row.arguments = options->arguments;
-	engine->row.options = STR("{}");
 	engine->row.parent = options->parent;
 	engine->row.parent_node = options->parent ? options->parent_node : STR("");
 	engine->row.error = STR("");
@@ -111,8 +125,7 @@ static bool open_run(struct engine *engine, struct err *err)
 	engine->row.owner = proc_self();
 	engine->row.owner_boot = proc_boot_id();
 	buf_finish(&hex);
-	return options->resume ? runs_update(engine->store, &engine->row, err)
-	                       : runs_create(engine->store, &engine->row, &engine->row.id, err);
+	return write_row(engine, err);
 }
 
 static enum run_state end_state(const struct engine *engine)
@@ -221,7 +234,8 @@ static void prepare(struct engine *engine)
 {
 	const struct workflow *workflow = engine->workflow;
 	engine->units = arena_array(&engine->arena, struct unit, workflow->node_count);
-	engine->memo = fact_memo_create(!engine->options->plan && !engine->options->verify);
+	engine->memo =
+		fact_memo_create(engine->world, !engine->options->plan && !engine->options->verify);
 	engine->places = engine->options->outer ? engine->options->outer->places
 	                                        : places_create(engine->world);
 	for (uint32_t i = 0; i < workflow->node_count; i++) {

@@ -85,7 +85,7 @@ void tell(struct attempt *attempt, enum node_event_kind kind, str sentence)
 		.tries = attempt->tries,
 		.origin = attempt->reused ? attempt->reused->run : 0,
 		.bytes = STR(""),
-		.is_uncertain = attempt->is_uncertain};
+		.is_uncertain = attempt->decision.is_uncertain};
 	if (kind == EVENT_DECIDED)
 		event.state = attempt->decision.action == ACTION_REUSE ? NODE_REUSED : NODE_READY;
 	journal(attempt, &event);

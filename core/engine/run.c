@@ -3,6 +3,7 @@
 
 #include "engine/control.h"
 #include "engine/seal.h"
+#include "engine/twins.h"
 
 #include <signal.h>
 
@@ -393,24 +394,62 @@ void engine_go(struct engine *engine, void (*on_ended)(void *arg), void *arg)
 	engine_pump(engine);
 }
 
-bool engine_run(const struct world *world, struct store *store, struct types *types,
-	const struct workflow *workflow, const struct engine_options *options,
-	const struct engine_events *events, struct engine_summary *summary, struct err *err)
+static void tell_nobody(void *arg, const struct node_event *event)
 {
-	struct engine *engine = engine_begin(world, store, types, workflow, options, events, err);
-	*summary = (struct engine_summary){0};
+	(void)arg;
+	(void)event;
+}
+
+static bool has_runs_in_it(const struct workflow *workflow)
+{
+	for (uint32_t i = 0; i < workflow->node_count; i++) {
+		if (workflow->nodes[i].control == CONTROL_WORKFLOW)
+			return true;
+	}
+	return false;
+}
+
+static bool run_once(
+	const struct world *world, struct engine *engine, struct engine_summary *summary)
+{
 	if (!engine)
 		return false;
-	if (!options->plan)
+	bool is_plan = engine->options->plan;
+	if (!is_plan)
 		world->on_signal(world->ctx, on_signal, engine);
 	engine_go(engine, NULL, NULL);
 	if (!engine->is_ended)
 		world->run(world->ctx);
-	if (!options->plan)
+	if (!is_plan)
 		world->on_signal(world->ctx, NULL, NULL);
 	engine_end(engine, summary);
-	if (options->seal)
-		seal_make(engine);
-	engine_free(engine);
 	return true;
+}
+
+bool engine_run(const struct world *world, struct store *store, struct types *types,
+	const struct workflow *workflow, const struct engine_options *options,
+	const struct engine_events *events, struct engine_summary *summary, struct err *err)
+{
+	struct engine_options own = *options;
+	const struct engine_events nobody = {.node = tell_nobody};
+	struct engine *engine;
+	bool ok = true;
+	*summary = (struct engine_summary){0};
+	own.twins = options->plan && has_runs_in_it(workflow) ? twins_create() : NULL;
+	if (own.twins) {
+		engine = engine_begin(world, store, types, workflow, &own, &nobody, err);
+		ok = run_once(world, engine, summary);
+		if (ok)
+			engine_free(engine);
+		twins_counted(own.twins);
+	}
+	engine = ok ? engine_begin(world, store, types, workflow, &own, events, err) : NULL;
+	ok = run_once(world, engine, summary);
+	if (ok && options->seal)
+		seal_make(engine);
+	if (ok)
+		engine_free(engine);
+	if (own.twins)
+		twins_destroy(own.twins);
+	return ok;
 }

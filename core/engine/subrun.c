@@ -2,6 +2,7 @@
  * whole: it is entered each time, and its nodes decide for themselves, so that a changed source or input is never answered
  * with an old child. */
 #include "engine/control.h"
+#include "engine/cutoff.h"
 #include "engine/internal.h"
 #include "engine/sources.h"
 
@@ -266,7 +267,8 @@ static void pause(struct subrun *sub, int64_t run)
 	attempt->decision.sentence = str_of(
 		arena_printf(&engine->arena, "run %lld in it waits for an answer", (long long)run));
 	unit->state = NODE_PAUSED;
-	record_node(attempt, NODE_PAUSED, NULL, NULL);
+	if (!engine->options->plan)
+		record_node(attempt, NODE_PAUSED, NULL, NULL);
 	tell(attempt, EVENT_ENDED, attempt->decision.sentence);
 	attempt_destroy(attempt);
 	engine->paused++;
@@ -287,7 +289,11 @@ static void complete(struct subrun *sub, const struct engine_summary *summary)
 			     : "a new run";
 	str sentence = str_of(arena_printf(&engine->arena, "%s: %u %s, %u reused", which,
 		summary->ran, engine->options->plan ? "would run" : "ran", summary->reused));
-	if (from && from->out.has_output && !engine->options->plan)
+	/* In a plan: with all of it reused what it gives is known. */
+	for (uint32_t i = 0; i < sub->workflow->node_count; i++)
+		attempt->unit->is_uncertain =
+			attempt->unit->is_uncertain || sub->child->units[i].is_uncertain;
+	if (from && from->out.has_output)
 		control_complete_as(attempt, from, sentence);
 	else
 		control_complete(attempt, STR(""), sentence);
@@ -377,8 +383,12 @@ static void on_late(void *arg)
 static void pass_selection(struct subrun *sub)
 {
 	struct attempt *attempt = sub->attempt;
-	if (attempt->unit->is_given)
+	sub->options.forced_before = cutoff_forced(attempt->engine, attempt->unit);
+	sub->options.off_before = attempt->engine->off_before;
+	if (attempt->unit->is_given) {
 		sub->options.reuse = REUSE_ONLY;
+		sub->options.is_given = true;
+	}
 	if (!unit_is_forced(attempt->engine, attempt->unit))
 		return;
 	bool *forced = arena_array(&attempt->engine->arena, bool, sub->workflow->node_count);

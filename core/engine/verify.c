@@ -95,9 +95,7 @@ bool verify_begin(struct attempt *attempt)
 				STR_ARG(node->id), STR_ARG(attempt->decision.sentence)));
 	const struct result_row *row = attempt->reused;
 	attempt->verified = row;
-	attempt->reused = NULL;
-	attempt->decision = (struct decision){
-		.action = ACTION_RUN, .reason = REASON_FORCED, .sentence = STR("to be compared")};
+	lookup_to_compare(attempt);
 	verify->then = (struct verify_side){.output = row->output,
 		.output_size = row->output_size,
 		.manifest = row->manifest,

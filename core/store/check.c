@@ -43,6 +43,7 @@ bool store_check(struct store *store, struct diags *diags)
 	struct err err = {0};
 	struct result_list results;
 	struct verdict_list verdicts;
+	size_t forced = 0;
 	size_t memos = 0;
 
 	find_bad_pages(store, diags);
@@ -54,6 +55,11 @@ bool store_check(struct store *store, struct diags *diags)
 	size_t damaged = store->damaged;
 	if (verdicts_list(store, &arena, true, &verdicts, &err)) {
 		report_rows(diags, store->damaged - damaged, "verdicts");
+	} else {
+		diags_take(diags, &err);
+	}
+	if (forced_check(store, &forced, &err)) {
+		report_rows(diags, forced, "notes of what was forced");
 	} else {
 		diags_take(diags, &err);
 	}

@@ -231,6 +231,13 @@ static void list_push(
 	list->ptr[list->len++] = *row;
 }
 
+bool results_last(struct store *store, int64_t *id, struct err *err)
+{
+	sqlite3_stmt *st = stmt_get(store, STMT_RESULT_LAST,
+		"SELECT seq FROM sqlite_sequence WHERE name = 'result'", err);
+	return st && stmt_one(store, st, 0, id, err);
+}
+
 /* Which rows of a statement are wanted: an index may be damaged as well, so what was asked for is compared. */
 struct wanted {
 	const str *workflow;

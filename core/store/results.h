@@ -57,6 +57,28 @@ bool results_drop(struct store *store, int64_t id, struct err *err);
 bool results_replace(struct store *store, str workflow, str node, const struct digest *key,
 	int64_t keep, struct err *err);
 
+/* The id of the newest result that was ever stored; 0: none. */
+bool results_last(struct store *store, int64_t *id, struct err *err);
+
+/* What was forced: no result of the node up to `result` is reused any more, under any key, whether or not the run that
+ * forced it ever came to the node.  One that is newer is as good as any. */
+struct forced_row {
+	str workflow;
+	str node; /* empty: every node of the workflow */
+	str root; /* the workflow of the outermost run, where it was forced from around; else empty */
+	int64_t result;
+	int64_t run; /* that forced it; 0: no longer known */
+};
+/* In place of what was forced before; `result` is what results_last gives. */
+bool forced_put(struct store *store, const struct forced_row *row, struct err *err);
+/* The one with the greatest result.  Those with the root `but` are left out, where it is not empty.  One that is damaged
+ * may have been of any time: all that there is up to now is refused. */
+bool forced_find(struct store *store, str workflow, str node, str but, struct forced_row *out,
+	bool *found, struct err *err);
+/* Whether there is any: asked first, since mostly there is none.  True where that can't be told. */
+bool forced_any(struct store *store);
+bool forced_check(struct store *store, size_t *damaged, struct err *err);
+
 /* Records that a node of a run consumed a result and how that ended. */
 bool results_consumed(
 	struct store *store, int64_t result, int64_t run, str node, bool passed, struct err *err);

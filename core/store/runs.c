@@ -57,7 +57,7 @@ bool run_state_parse(str name, enum run_state *out)
 	return false;
 }
 
-bool runs_create(struct store *store, const struct run_row *row, int64_t *id, struct err *err)
+bool runs_add(struct store *store, const struct run_row *row, int64_t *id, struct err *err)
 {
 	int64_t mark;
 	if (!store_write_begin(store, err) || !cas_mark(store, &mark, err)) {
@@ -76,8 +76,12 @@ bool runs_create(struct store *store, const struct run_row *row, int64_t *id, st
 		return false;
 	}
 	*id = sqlite3_last_insert_rowid(store->db);
-	/* The number is told to people: it is durable first.  This is also where an unwritable store shows. */
-	return store_flush(store, err);
+	return true;
+}
+
+bool runs_create(struct store *store, const struct run_row *row, int64_t *id, struct err *err)
+{
+	return runs_add(store, row, id, err) && store_flush(store, err);
 }
 
 bool runs_update(struct store *store, const struct run_row *row, struct err *err)

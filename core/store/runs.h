@@ -56,6 +56,8 @@ struct run_row {
 
 /* All strs given out live in `arena`. Rows whose owner is gone are given out as they are stored: runs_reconcile changes them. */
 bool runs_create(struct store *store, const struct run_row *row, int64_t *id, struct err *err);
+/* The same, not yet committed: what belongs to the beginning of the run goes into the same transaction. */
+bool runs_add(struct store *store, const struct run_row *row, int64_t *id, struct err *err);
 bool runs_update(
 	struct store *store, const struct run_row *row, struct err *err); /* all columns, by id */
 bool runs_get(struct store *store, struct arena *arena, int64_t id, struct run_row *out,

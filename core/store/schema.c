@@ -185,7 +185,18 @@ static const char version_3[] = "CREATE TABLE owned ("
 				") STRICT;"
 				"CREATE INDEX owned_by_workflow ON owned (workflow, place, path);";
 
-const char *const store_migrations[] = {version_1, version_2, version_3};
+/* What was forced: results up to one count no more, whether or not the run that said so ever came to the node. */
+static const char version_4[] = "CREATE TABLE forced ("
+				" workflow TEXT NOT NULL,"
+				" node TEXT NOT NULL,"
+				" root TEXT NOT NULL,"
+				" result INTEGER NOT NULL,"
+				" run INTEGER NOT NULL,"
+				" checksum BLOB NOT NULL,"
+				" PRIMARY KEY (workflow, node, root)"
+				") STRICT, WITHOUT ROWID;";
+
+const char *const store_migrations[] = {version_1, version_2, version_3, version_4};
 const int store_version = (int)(sizeof(store_migrations) / sizeof(store_migrations[0]));
 
 static bool exec(sqlite3 *db, const char *sql, struct err *err)

@@ -43,7 +43,7 @@ struct world {
 
 	uint64_t (*mono_ms)(
 		void *ctx); /* CLOCK_MONOTONIC; what timeouts and durations are measured with */
-	int64_t (*wall_ms)(void *ctx); /* since 1970; shown to people, never compared */
+	int64_t (*wall_ms)(void *ctx); /* since 1970; never compared with mono_ms */
 
 	/* One-shot.  The timer is gone once it fired or was stopped; timer_stop accepts NULL. */
 	struct world_timer *(*timer_start)(

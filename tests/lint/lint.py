@@ -22,7 +22,7 @@ import tempfile
 
 from source import Skip, Tree
 
-CHECKS = ("layers", "knowledge", "headers", "exports", "sizes", "format", "words", "links", "shell")
+CHECKS = ("layers", "knowledge", "headers", "exports", "sizes", "format", "words", "links", "shell", "engine")
 SKIPPED = 77
 
 

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "engine/facts.h"
+#include "fake_world.h"
 #include "store/results.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
@@ -24,6 +25,7 @@ struct bench {
 	char path[64];
 	int dir;
 	struct store *store;
+	struct fake_world fake;
 	struct fact_memo *memo;
 	struct fact_place place;
 	struct arena arena;
@@ -36,7 +38,7 @@ struct bench {
 static void open_memo(struct bench *b)
 {
 	fact_memo_destroy(b->memo);
-	b->memo = fact_memo_create(true);
+	b->memo = fact_memo_create(&b->fake.world, true);
 	b->place.memo = b->memo;
 }
 
@@ -51,6 +53,7 @@ static int set_up(void **state)
 	b->store = store_open(b->path, STORE_WRITE, &err);
 	b->place =
 		(struct fact_place){.store = b->store, .path_env = "/usr/bin:/bin", .dir = STR("")};
+	fake_world_init(&b->fake);
 	open_memo(b);
 	*state = b;
 	return b->store ? 0 : -1;
@@ -68,6 +71,7 @@ static int tear_down(void **state)
 	close(b->dir);
 	fs_remove_tree(root, b->path + 5, NULL);
 	close(root);
+	fake_world_finish(&b->fake);
 	arena_finish(&b->arena);
 	free(b);
 	return 0;
@@ -237,6 +241,45 @@ static void a_digest_taken_right_after_a_change_is_not_believed(void **state)
 	assert_int_equal(utimensat(b->dir, "in.txt", times, 0), 0);
 	row = row_of(b, "in.txt", &wrong);
 	assert_false(is_believed(b, &row));
+}
+
+/* The world's clock says so much after the last change of in.txt. */
+static void set_clock(struct bench *b, int64_t after_ms)
+{
+	struct digest none = {{0}};
+	struct memo_row row = row_of(b, "in.txt", &none);
+	int64_t changed = row.mtime_ns > row.ctime_ns ? row.mtime_ns : row.ctime_ns;
+	int64_t off = changed / 1000000 + after_ms - b->fake.world.wall_ms(&b->fake);
+	b->fake.now_ms = (uint64_t)((int64_t)b->fake.now_ms + off);
+}
+
+/* What is taken is dated by the world's clock, and believed when that was two seconds and more after the change. */
+static void a_digest_is_dated_by_the_clock_of_the_world(void **state)
+{
+	struct bench *b = *state;
+	struct digest wrong = {{1, 2, 3}};
+	struct fact fact;
+	static const struct {
+		int64_t after_ms;
+		bool is_believed;
+	} rows[] = {{-3600000, false}, {-2001, false}, {0, false}, {1, false}, {1999, false},
+		{2001, true}};
+	put(b, "in.txt", "hello");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct memo_row row = {.size = 1};
+		bool found = false;
+		assert_true(memo_put(b->store, STR("in.txt"), &row)); /* nothing is known of it */
+		set_clock(b, rows[i].after_ms);
+		open_memo(b);
+		assert_true(facts_look(&b->place, &b->arena, STR("in.txt"), &fact, NULL));
+		assert_true(memo_get(b->store, STR("in.txt"), &row, &found) && found);
+		row.digest = wrong;
+		assert_true(memo_put(b->store, STR("in.txt"), &row));
+		set_clock(b, 3600000); /* when it is asked for matters nothing */
+		open_memo(b);
+		assert_true(facts_look(&b->place, &b->arena, STR("in.txt"), &fact, NULL));
+		assert_int_equal(digest_eq(&fact.digest, &wrong), rows[i].is_believed);
+	}
 }
 
 static void between_two_bodies_a_file_is_looked_at_once(void **state)
@@ -477,6 +520,7 @@ int main(void)
 		FACTS_TEST(an_edit_that_keeps_size_and_time_is_seen),
 		FACTS_TEST(a_digest_is_believed_of_the_very_same_file_only),
 		FACTS_TEST(a_digest_taken_right_after_a_change_is_not_believed),
+		FACTS_TEST(a_digest_is_dated_by_the_clock_of_the_world),
 		FACTS_TEST(between_two_bodies_a_file_is_looked_at_once),
 		FACTS_TEST(a_glob_is_its_names_and_each_file),
 		FACTS_TEST(a_directory_is_all_that_is_in_it),

@@ -429,6 +429,35 @@ static void verdict_under_a_wrong_name_is_found_by_its_result(void **state)
 	store_close(store);
 }
 
+/* What was forced, and when, nobody knows any more: all that there is counts no more, and what is made from here on does. */
+static void damaged_note_of_forcing_refuses_all_that_is_there(void **state)
+{
+	struct project *p = *state;
+	make_rows(p);
+	struct store *store = open_store(p, STORE_WRITE);
+	struct forced_row row = {
+		.workflow = STR("flow"), .node = STR("node1"), .root = STR(""), .run = 1};
+	assert_ok(p, forced_put(store, &row, &p->err));
+	assert_ok(p, store_flush(store, &p->err));
+	store_close(store);
+	exec_sql(p, "UPDATE forced SET result = 1");
+	bool found;
+	store = open_store(p, STORE_READ);
+	assert_ok(p, forced_find(store, STR("flow"), STR("node1"), STR(""), &row, &found, &p->err));
+	assert_true(found && row.result == INT64_MAX && row.run == 0);
+	struct diags diags = {0};
+	assert_false(store_check(store, &diags));
+	assert_non_null(strstr(diags.list.ptr[0].message, "1 notes of what was forced"));
+	diags_finish(&diags);
+	store_close(store);
+	store = open_store(p, STORE_WRITE);
+	assert_ok(p, forced_find(store, STR("flow"), STR("node1"), STR(""), &row, &found, &p->err));
+	assert_true(found && row.result == INT64_MAX);
+	assert_ok(p, forced_find(store, STR("flow"), STR("node1"), STR(""), &row, &found, &p->err));
+	assert_true(found && row.result == NODES && row.run == 0);
+	store_close(store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -439,6 +468,7 @@ int main(void)
 		STORE_TEST(row_that_fails_its_checksum_is_dropped_and_counted),
 		STORE_TEST(results_behind_a_damaged_verdict_are_dropped),
 		STORE_TEST(verdict_under_a_wrong_name_is_found_by_its_result),
+		STORE_TEST(damaged_note_of_forcing_refuses_all_that_is_there),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -207,7 +207,7 @@ static void newer_store_is_refused(void **state)
 		assert_non_null(strstr(p->err.message, "version 99"));
 		assert_code(p, "E-STORE-NEWER");
 	}
-	exec_sql(p, "PRAGMA user_version = 3");
+	exec_sql(p, "PRAGMA user_version = 4");
 	store_close(open_store(p, STORE_WRITE));
 }
 

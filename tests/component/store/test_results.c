@@ -180,12 +180,49 @@ static void memo_remembers_files(void **state)
 	store_close(store);
 }
 
+static struct forced_row find_forced(
+	struct project *p, struct store *store, const char *node, const char *but, bool *found)
+{
+	struct forced_row row;
+	assert_ok(p,
+		forced_find(store, STR("flow"), str_of(node), str_of(but), &row, found, &p->err));
+	return row;
+}
+
+static void forcing_is_remembered(void **state)
+{
+	struct project *p = *state;
+	struct store *store = open_store(p, STORE_WRITE);
+	struct forced_row row = {
+		.workflow = STR("flow"), .node = STR("a"), .root = STR(""), .run = 7};
+	bool found;
+	find_forced(p, store, "a", "", &found);
+	assert_false(found);
+	put(p, store, "a", "key", "one");
+	assert_ok(p, forced_put(store, &row, &p->err));
+	put(p, store, "a", "key", "two");
+	row.root = STR("around");
+	row.run = 8;
+	assert_ok(p, forced_put(store, &row, &p->err));
+	assert_ok(p, store_flush(store, &p->err));
+	store_close(store);
+	store = open_store(p, STORE_READ);
+	struct forced_row got = find_forced(p, store, "a", "", &found);
+	assert_true(found && got.result == 2 && got.run == 8);
+	got = find_forced(p, store, "a", "around", &found);
+	assert_true(found && got.result == 1 && got.run == 7);
+	find_forced(p, store, "b", "", &found);
+	assert_false(found);
+	store_close(store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(result_comes_back_whole),
 		STORE_TEST(results_of_a_key_are_newest_first),
 		STORE_TEST(forcing_replaces),
+		STORE_TEST(forcing_is_remembered),
 		STORE_TEST(other_outputs_of_a_key_show),
 		STORE_TEST(history_is_counted),
 		STORE_TEST(memo_remembers_files),

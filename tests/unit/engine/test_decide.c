@@ -61,11 +61,13 @@ static void set_up(struct against *a)
 		.is_unjudged = true,
 		.suspect = &a->suspect,
 		.contract = STR("is not JSON"),
+		.unrestorable = STR("the disk is full"),
 		.output_gone = STR("out/x"),
 		.output_other = STR("out/y"),
 		.is_damaged = true,
 		.policy = STR("too old for Fridays")};
-	a->in = (struct decide_input){.forced = true,
+	a->in = (struct decide_input){.to_compare = true,
+		.forced = true,
 		.no_resume = true,
 		.always_run = "it says `cache: false`",
 		.not_cacheable = true,
@@ -81,6 +83,14 @@ static void set_up(struct against *a)
 		.not_stored_run = 2};
 }
 
+static void clear_to_compare(struct against *a)
+{
+	a->in.to_compare = false;
+}
+static void clear_unrestorable(struct against *a)
+{
+	a->candidate.unrestorable = STR("");
+}
 static void clear_forced(struct against *a)
 {
 	a->in.forced = false;
@@ -154,6 +164,7 @@ static void each_reason_wins_over_all_later_ones(void **state)
 		const char *sentence;
 		void (*clear)(struct against *a);
 	} rows[] = {
+		{REASON_FORCED, "to be compared", clear_to_compare},
 		{REASON_FORCED, "forced", clear_forced},
 		{REASON_NO_RESUME, "reuse is off", clear_no_resume},
 		{REASON_ALWAYS_RUN, "it says `cache: false`", clear_always_run},
@@ -173,6 +184,8 @@ static void each_reason_wins_over_all_later_ones(void **state)
 		{REASON_CONTRACT_FAILED, "its output of run 3 breaks `ensure`: is not JSON",
 			clear_contract},
 		{REASON_EXPIRED, "its result was made 2 h ago, ttl is 1h00m", clear_ttl},
+		{REASON_OUTPUT_MISSING, "what it wrote can't be restored: the disk is full",
+			clear_unrestorable},
 		{REASON_OUTPUT_MISSING, "out/x, which it wrote in run 3, is gone", clear_gone},
 		{REASON_OUTPUT_MODIFIED, "out/y, which it wrote in run 3, was changed since",
 			clear_other},
@@ -195,15 +208,16 @@ static void each_reason_wins_over_all_later_ones(void **state)
 static void each_reason_alone_refuses(void **state)
 {
 	(void)state;
-	static void (*const clears[])(struct against * a) = {clear_forced, clear_no_resume,
-		clear_always_run, clear_not_cacheable, clear_key_incomplete, clear_broken,
-		clear_refusal, clear_unjudged, clear_suspect, clear_contract, clear_ttl, clear_gone,
-		clear_other, clear_damaged, clear_policy, clear_unproven};
-	static const enum reason reasons[] = {REASON_FORCED, REASON_NO_RESUME, REASON_ALWAYS_RUN,
-		REASON_NOT_CACHEABLE, REASON_KEY_INCOMPLETE, REASON_FILE_CHANGED,
+	static void (*const clears[])(struct against * a) = {clear_to_compare, clear_forced,
+		clear_no_resume, clear_always_run, clear_not_cacheable, clear_key_incomplete,
+		clear_broken, clear_refusal, clear_unjudged, clear_suspect, clear_contract,
+		clear_ttl, clear_unrestorable, clear_gone, clear_other, clear_damaged, clear_policy,
+		clear_unproven};
+	static const enum reason reasons[] = {REASON_FORCED, REASON_FORCED, REASON_NO_RESUME,
+		REASON_ALWAYS_RUN, REASON_NOT_CACHEABLE, REASON_KEY_INCOMPLETE, REASON_FILE_CHANGED,
 		REASON_QUARANTINED, REASON_STORE_DAMAGED, REASON_SUSPECT, REASON_CONTRACT_FAILED,
-		REASON_EXPIRED, REASON_OUTPUT_MISSING, REASON_OUTPUT_MODIFIED, REASON_STORE_DAMAGED,
-		REASON_POLICY, REASON_UNPROVEN};
+		REASON_EXPIRED, REASON_OUTPUT_MISSING, REASON_OUTPUT_MISSING,
+		REASON_OUTPUT_MODIFIED, REASON_STORE_DAMAGED, REASON_POLICY, REASON_UNPROVEN};
 	size_t count = sizeof(clears) / sizeof(clears[0]);
 	for (size_t only = 0; only < count; only++) {
 		struct against a;
@@ -254,7 +268,7 @@ static void unproven_results_are_for_the_run_that_goes_on(void **state)
 	(void)state;
 	struct against a;
 	set_up(&a);
-	a.in.forced = a.in.no_resume = a.in.not_cacheable = false;
+	a.in.to_compare = a.in.forced = a.in.no_resume = a.in.not_cacheable = false;
 	a.in.always_run = NULL;
 	a.in.key_incomplete = false;
 	a.in.ttl_ms = 0;
@@ -278,6 +292,88 @@ static void unproven_results_are_for_the_run_that_goes_on(void **state)
 		a.candidate.belongs = rows[i].belongs;
 		check(&a.in, rows[i].reason, rows[i].sentence, "unproven");
 	}
+}
+
+static void what_is_older_than_a_run_that_refused_it_counts_no_more(void **state)
+{
+	(void)state;
+	struct against a;
+	set_up(&a);
+	a.in.to_compare = a.in.forced = a.in.no_resume = a.in.not_cacheable = a.in.key_incomplete =
+		false;
+	a.in.always_run = NULL;
+	static const struct {
+		struct cutoff forced, off;
+		enum reason reason;
+		const char *sentence;
+	} rows[] = {
+		{{5, 9}, {0, 0}, REASON_FORCED,
+			"forced in run 9, and its result of run 3 is older"},
+		{{5, 0}, {0, 0}, REASON_FORCED, "forced, and its result of run 3 is older"},
+		{{0, 0}, {5, 8}, REASON_NO_RESUME,
+			"reuse is off for run 8, and its result of run 3 is older"},
+		{{6, 9}, {7, 8}, REASON_FORCED,
+			"forced in run 9, and its result of run 3 is older"},
+		{{4, 9}, {4, 8}, REASON_FILE_CHANGED, "src/a.txt is gone since run 3"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		a.in.forced_before = rows[i].forced;
+		a.in.off_before = rows[i].off;
+		check(&a.in, rows[i].reason, rows[i].sentence, "older");
+	}
+	/* What is newer and bad says more than what is too old to be looked at. */
+	struct result_row old = {.id = 4, .run = 2, .provable = true};
+	struct candidate two[2] = {a.candidate, {.row = &old}};
+	a.in.candidates = two;
+	a.in.candidate_count = 2;
+	check(&a.in, REASON_FILE_CHANGED, "src/a.txt is gone since run 3", "newer and bad");
+}
+
+static void what_a_plan_can_not_know_is_uncertain(void **state)
+{
+	(void)state;
+	struct against a;
+	struct arena arena = {0};
+	set_up(&a);
+	a.candidate = (struct candidate){.row = &a.row};
+	a.row.provable = true;
+	a.in = (struct decide_input){
+		.now_ms = now_ms, .candidates = &a.candidate, .candidate_count = 1};
+	a.in.has_twin = true;
+	assert_false(decide(&arena, &a.in).is_uncertain);
+	check(&a.in, REASON_REUSE, "from run 3, 2 h ago", "a twin of what is reused");
+	a.in.candidate_count = 0;
+	assert_true(decide(&arena, &a.in).is_uncertain);
+	check(&a.in, REASON_FIRST_RUN,
+		"it never ran before; another in this run does the same, and one may be reused",
+		"a twin of what runs");
+	a.in.has_twin = false;
+	assert_false(decide(&arena, &a.in).is_uncertain);
+	a.in.uncertain = true;
+	assert_true(decide(&arena, &a.in).is_uncertain);
+	check(&a.in, REASON_INPUT_CHANGED, "what it consumes is made anew", "uncertain");
+	a.in.forced = true;
+	assert_false(decide(&arena, &a.in).is_uncertain);
+	check(&a.in, REASON_FORCED, "forced", "whatever it consumes");
+	a.in.is_optional = true;
+	assert_true(decide(&arena, &a.in).is_uncertain);
+	arena_finish(&arena);
+}
+
+static void what_was_put_back_is_counted(void **state)
+{
+	(void)state;
+	struct against a;
+	set_up(&a);
+	a.candidate = (struct candidate){.row = &a.row};
+	a.row.provable = true;
+	a.in = (struct decide_input){.now_ms = now_ms,
+		.candidates = &a.candidate,
+		.candidate_count = 1,
+		.restored = {.files = 1}};
+	check(&a.in, REASON_REUSE, "from run 3, 2 h ago, 1 file restored", "one");
+	a.in.restored.files = 2;
+	check(&a.in, REASON_REUSE, "from run 3, 2 h ago, 2 files restored", "two");
 }
 
 static void what_changed_of_a_file_is_named(void **state)
@@ -318,7 +414,7 @@ static void what_changed_of_a_file_is_named(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct against a;
 		set_up(&a);
-		a.in.forced = a.in.no_resume = a.in.not_cacheable = false;
+		a.in.to_compare = a.in.forced = a.in.no_resume = a.in.not_cacheable = false;
 		a.in.always_run = NULL;
 		a.in.key_incomplete = false;
 		a.broken = (struct broken_fact){rows[i].then, rows[i].now};
@@ -554,6 +650,9 @@ int main(void)
 		cmocka_unit_test(each_reason_alone_refuses),
 		cmocka_unit_test(the_edges_of_ttl),
 		cmocka_unit_test(unproven_results_are_for_the_run_that_goes_on),
+		cmocka_unit_test(what_is_older_than_a_run_that_refused_it_counts_no_more),
+		cmocka_unit_test(what_a_plan_can_not_know_is_uncertain),
+		cmocka_unit_test(what_was_put_back_is_counted),
 		cmocka_unit_test(what_changed_of_a_file_is_named),
 		cmocka_unit_test(of_several_candidates_the_newest_good_one_is_taken),
 		cmocka_unit_test(without_candidates_the_history_speaks),
