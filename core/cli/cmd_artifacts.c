@@ -30,7 +30,7 @@ static bool gather(struct artifacts *a, const struct node_row *node, struct err 
 	if (!rows_manifest(a->cli, a->store, node, &digest))
 		return true;
 	bool ok = rows_read_manifest(a->cli, a->store, &digest, &manifest, err);
-	manifest_drop_filled(&manifest);
+	manifest_to_show(&manifest);
 	if (!ok)
 		err_wrap(err, "%.*s", STR_ARG(node->node));
 	for (size_t i = 0; ok && i < manifest.list.len; i++)

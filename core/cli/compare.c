@@ -63,6 +63,8 @@ void compare_artifacts(
 		rows_read_manifest(c->cli, c->store, &then->manifest, &old, NULL);
 	if (now->has_manifest)
 		rows_read_manifest(c->cli, c->store, &now->manifest, &new, NULL);
+	manifest_to_show(&old);
+	manifest_to_show(&new);
 	for (size_t i = 0; i < old.list.len; i++) {
 		const struct artifact *was = &old.list.ptr[i];
 		const struct artifact *is = find_artifact(&new, was);

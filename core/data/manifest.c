@@ -20,12 +20,17 @@ void manifest_sort(struct manifest *manifest)
 		qsort(manifest->list.ptr, manifest->list.len, sizeof(*manifest->list.ptr), compare);
 }
 
+static bool has_mode(enum artifact_kind kind)
+{
+	return kind == ARTIFACT_FILE || kind == ARTIFACT_DIR;
+}
+
 void manifest_write(struct buf *out, const struct manifest *manifest)
 {
 	for (size_t i = 0; i < manifest->list.len; i++) {
 		const struct artifact *a = &manifest->list.ptr[i];
 		buf_printf(out, "%c %c", (char)a->root, (char)a->kind);
-		if (a->kind != ARTIFACT_LINK)
+		if (has_mode(a->kind))
 			buf_printf(out, " %o", a->mode);
 		if (a->kind == ARTIFACT_FILE) {
 			buf_add_char(out, ' ');
@@ -73,10 +78,10 @@ static bool parse_line(str *rest, struct artifact *a)
 	if (!take_word(rest, &word) || (!str_is(word, "A") && !str_is(word, "P")))
 		return false;
 	a->root = (enum artifact_root)word.ptr[0];
-	if (!take_word(rest, &word) || word.len != 1 || !strchr("fld", word.ptr[0]))
+	if (!take_word(rest, &word) || word.len != 1 || !strchr("fldx", word.ptr[0]))
 		return false;
 	a->kind = (enum artifact_kind)word.ptr[0];
-	if (a->kind != ARTIFACT_LINK && !take_mode(rest, &a->mode))
+	if (has_mode(a->kind) && !take_mode(rest, &a->mode))
 		return false;
 	if (a->kind == ARTIFACT_FILE &&
 		(!take_word(rest, &word) || !str_to_u64(word, &a->size) ||
@@ -113,11 +118,13 @@ static bool is_filled(const struct manifest *manifest, size_t i)
 	return false;
 }
 
-void manifest_drop_filled(struct manifest *manifest)
+void manifest_to_show(struct manifest *manifest)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < manifest->list.len; i++) {
-		bool goes = manifest->list.ptr[i].kind == ARTIFACT_DIR && is_filled(manifest, i);
+		enum artifact_kind kind = manifest->list.ptr[i].kind;
+		bool goes =
+			kind == ARTIFACT_GONE || (kind == ARTIFACT_DIR && is_filled(manifest, i));
 		if (!goes)
 			manifest->list.ptr[kept++] = manifest->list.ptr[i];
 	}

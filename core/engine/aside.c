@@ -16,13 +16,15 @@ struct aside {
 	const char *dir; /* "aside/7/3", in the engine's arena */
 	size_t count;
 	bool is_replaced;
+	bool is_vacated; /* of a node that makes nothing in this run, if this completes */
 };
 
-/* "aside/7", of a verification "aside/v123". */
+/* "aside/7", of a verification "aside/vPID-START". */
 static const char *dir_of_run(struct engine *engine)
 {
 	if (engine->options->verify)
-		return arena_printf(&engine->arena, "aside/v%d", (int)proc_self().pid);
+		return arena_printf(&engine->arena, "aside/v%d-%llu", (int)proc_self().pid,
+			(unsigned long long)proc_self().start);
 	return arena_printf(&engine->arena, "aside/%lld", (long long)engine->row.id);
 }
 
@@ -56,8 +58,8 @@ static bool may_take(struct taking *t, const struct left *left)
 	struct engine *engine = t->engine;
 	struct spot spot = {engine->ground.artifacts, left->as.root, left->as.path};
 	const struct known *known = places_find(engine->places, &spot);
-	return left->node.len && !left->is_edited && !(known && known->maker) &&
-	       !places_is_awaited(engine->places, &spot);
+	return left->node.len && !left->is_edited && left->as.kind != ARTIFACT_GONE &&
+	       !(known && known->maker) && !places_is_awaited(engine->places, &spot);
 }
 
 static void take_file(struct taking *t, const struct left *left)
@@ -104,7 +106,8 @@ static void take_dirs(struct taking *t)
 		struct fs_stat st;
 		int fd = places_fd(&engine->ground, as->root);
 		const char *full = places_full(&engine->ground, &t->scratch, as->root, as->path);
-		if (fs_lstat_at(fd, full, &st, NULL) != FS_FOUND || !fs_remove_one(fd, full))
+		bool is_dir = fs_lstat_at(fd, full, &st, NULL) == FS_FOUND && S_ISDIR(st.mode);
+		if (!is_dir || !fs_remove_one(fd, full))
 			continue;
 		const char *kept = path_in(&t->scratch, t->aside->dir, as->root, as->path);
 		t->aside->count++;
@@ -130,6 +133,8 @@ static void take_all(struct taking *t, const struct left *first)
 	take_dirs(t);
 	vec_finish(&t->dirs);
 	arena_finish(&t->scratch);
+	if (t->aside->count || t->has_removed)
+		t->engine->has_restored = true;
 	if (t->aside->count || t->has_removed)
 		fact_memo_forget(t->engine->memo);
 }
@@ -211,7 +216,7 @@ void aside_vacate(struct engine *engine, str node)
 		return;
 	}
 	struct taking t = {.engine = engine, .aside = aside_create(engine)};
-	t.aside->is_replaced = true;
+	t.aside->is_vacated = true;
 	take_all(&t, first);
 	note_absent(engine, first);
 }
@@ -274,13 +279,14 @@ void aside_put_back(const struct ground *ground, const char *dir)
 	arena_finish(&arena);
 }
 
-void aside_finish(struct engine *engine)
+void aside_finish(struct engine *engine, bool is_well)
 {
 	bool any = engine->has_noted_bodies;
 	for (size_t i = 0; i < engine->asides.len; i++) {
 		const struct aside *aside = engine->asides.ptr[i];
 		any = any || aside->count;
-		if (aside->count && !aside->is_replaced)
+		bool goes = aside->is_replaced || (aside->is_vacated && is_well);
+		if (aside->count && !goes)
 			aside_put_back(&engine->ground, aside->dir);
 	}
 	engine->asides.len = 0;

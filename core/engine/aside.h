@@ -26,8 +26,8 @@ void aside_vacate(struct engine *engine, str node);
 void aside_vacate_absent(
 	struct engine *engine, str prefix, bool (*is_there)(void *arg, str node), void *arg);
 
-/* At the end of the run. */
-void aside_finish(struct engine *engine);
+/* At the end of the run; `is_well`: nothing in it failed or was stopped. */
+void aside_finish(struct engine *engine, bool is_well);
 
 /* What runs that were killed had put aside comes back, and what their bodies had begun to write goes to `.pawl/state/lost/RUN`.
  * `tell(arg, run, count)` is called for each run where there was any of that.  No run of this process has begun yet. */

@@ -149,6 +149,18 @@ static void put_back_all(struct recovery *r)
 	fs_list_finish(&list);
 }
 
+/* "vPID-START" of a verification whose process is gone. */
+static bool is_dead_verification(str name)
+{
+	uint64_t pid = 0;
+	uint64_t start = 0;
+	size_t dash = str_find_char(name, '-', 0);
+	return dash != SIZE_MAX && str_starts(name, STR("v")) &&
+	       str_to_u64(str_slice(name, 1, dash), &pid) &&
+	       str_to_u64(str_slice(name, dash + 1, name.len), &start) && pid <= INT32_MAX &&
+	       !proc_is_alive((struct proc_id){.pid = (int32_t)pid, .start = start});
+}
+
 static bool is_over(struct store *store, struct arena *arena, int64_t run)
 {
 	struct run_row row = {0};
@@ -169,8 +181,11 @@ void aside_recover(
 	for (size_t i = 0; i < list.len; i++) {
 		uint64_t run = 0;
 		struct recovery r = {.ground = {.store = store, .artifacts = ""}};
-		if (strchr(list.ptr[i].name, '/') || !str_to_u64(str_of(list.ptr[i].name), &run) ||
-			!is_over(store, &r.arena, (int64_t)run)) {
+		str name = str_of(list.ptr[i].name);
+		bool goes = str_find_char(name, '/', 0) == SIZE_MAX &&
+		            (str_to_u64(name, &run) ? is_over(store, &r.arena, (int64_t)run)
+						    : is_dead_verification(name));
+		if (!goes) {
 			arena_finish(&r.arena);
 			continue;
 		}

@@ -124,7 +124,7 @@ static void add_what(struct report *r, const struct result_row *row)
 	struct buf text = {0};
 	if (row->has_manifest && cas_get(r->store, &row->manifest, &text, NULL) &&
 		manifest_parse(buf_str(&text), &manifest) && manifest.list.len) {
-		manifest_drop_filled(&manifest);
+		manifest_to_show(&manifest);
 		const struct artifact *a = &manifest.list.ptr[0];
 		const char *root = a->root == ROOT_ARTIFACTS ? "$ARTIFACTS_DIR/" : "";
 		buf_printf(r->out, "  %s%.*s %llu B", root, STR_ARG(a->path),

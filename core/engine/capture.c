@@ -252,7 +252,24 @@ static bool visit_declared(struct capture *c, str declared, bool must_be_there, 
 	return true;
 }
 
-/* Files of the project that a direct dependency left, and that the body may have changed without a word. */
+/* What a direct dependency left and this body took away is to be away when both are reused. */
+static void add_gone(struct capture *c, const struct artifact *was)
+{
+	struct attempt *attempt = c->attempt;
+	struct engine *engine = attempt->engine;
+	struct spot spot = {engine->ground.artifacts, was->root, was->path};
+	if (!places_was_alone(engine->places, c->body))
+		add_loose(c, &spot);
+	if (!places_was_alone(engine->places, c->body) || !c->trace)
+		return;
+	places_forget(engine->places, &spot);
+	*vec_push(&c->manifest.list) = (struct artifact){.root = was->root,
+		.kind = ARTIFACT_GONE,
+		.target = STR(""),
+		.path = arena_str(&attempt->arena, was->path)};
+}
+
+/* Files that a direct dependency left, and that the body may have changed without a word. */
 static bool visit_inputs(struct capture *c, const struct unit *dep, size_t *left, struct err *err)
 {
 	struct attempt *attempt = c->attempt;
@@ -267,17 +284,19 @@ static bool visit_inputs(struct capture *c, const struct unit *dep, size_t *left
 			struct spot spot = {engine->ground.artifacts, a->root, a->path};
 			const struct known *known = places_find(engine->places, &spot);
 			struct fs_entry entry = {0};
-			bool is_looked_at = a->root != ROOT_PROJECT || a->kind != ARTIFACT_FILE ||
-			                    !known || !known->maker ||
-			                    known->maker == c->body->unit ||
-			                    map_get(&c->body->before, a->path);
-			if (is_looked_at ||
-				fs_lstat_at(places_fd(&engine->ground, a->root),
-					arena_str(&c->scratch, a->path).ptr, &entry.stat,
-					NULL) != FS_FOUND ||
-				places_same(&known->stat, &entry.stat) || !S_ISREG(entry.stat.mode))
+			bool is_seen =
+				a->root == ROOT_ARTIFACTS || map_get(&c->body->before, a->path);
+			if (a->kind != ARTIFACT_FILE || !known || !known->maker ||
+				known->maker == c->body->unit)
 				continue;
-			ok = visit_after(c, a->root, a->path, &entry, err);
+			enum fs_found found = fs_lstat_at(places_fd(&engine->ground, a->root),
+				places_full(&engine->ground, &c->scratch, a->root, a->path),
+				&entry.stat, NULL);
+			if (found == FS_ABSENT)
+				add_gone(c, a);
+			else if (found == FS_FOUND && !is_seen && S_ISREG(entry.stat.mode) &&
+				 !places_same(&known->stat, &entry.stat))
+				ok = visit_after(c, a->root, a->path, &entry, err);
 		}
 	}
 	manifest_finish(&manifest);

@@ -160,8 +160,8 @@ static void pause_holders(struct engine *engine)
 void engine_end(struct engine *engine, struct engine_summary *summary)
 {
 	struct err err = {0};
-	aside_finish(engine);
 	engine->row.state = end_state(engine);
+	aside_finish(engine, engine->row.state == RUN_COMPLETED || engine->row.state == RUN_PAUSED);
 	pause_holders(engine);
 	engine->row.ended_ms = engine->world->wall_ms(engine->world->ctx);
 	if (err_is_set(&engine->error))

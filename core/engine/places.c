@@ -2,6 +2,7 @@
 #include "engine/places.h"
 
 #include "base/mem.h"
+#include "engine/facts_memo.h"
 #include "engine/internal.h"
 
 #include <stdlib.h>
@@ -312,12 +313,33 @@ static bool has_content(const struct ground *ground, struct arena *arena, const 
 	       digest_eq(&fact.digest, &a->digest);
 }
 
+/* In a plan it counts what would be there. */
+static bool would_have(const struct pretended *pretended, const struct artifact *a)
+{
+	uint32_t mode = pretended->stat.mode;
+	if (pretended->is_gone || a->kind == ARTIFACT_GONE)
+		return pretended->is_gone && a->kind == ARTIFACT_GONE;
+	if ((mode & 07777) != a->mode)
+		return false;
+	return S_ISDIR(mode)
+	               ? a->kind == ARTIFACT_DIR
+	               : a->kind == ARTIFACT_FILE && digest_eq(&pretended->digest, &a->digest);
+}
+
 bool places_has(const struct ground *ground, struct arena *arena, const struct artifact *a)
 {
+	const struct pretended *pretended = ground->memo && a->root == ROOT_PROJECT
+	                                            ? pretend_find(&ground->memo->pretence, a->path)
+	                                            : NULL;
+	if (pretended)
+		return would_have(pretended, a);
 	int fd = places_fd(ground, a->root);
 	const char *full = places_full(ground, arena, a->root, a->path);
 	struct fs_stat st;
-	if (fs_lstat_at(fd, full, &st, NULL) != FS_FOUND)
+	enum fs_found found = fs_lstat_at(fd, full, &st, NULL);
+	if (a->kind == ARTIFACT_GONE)
+		return found == FS_ABSENT;
+	if (found != FS_FOUND)
 		return false;
 	if (a->kind == ARTIFACT_DIR)
 		return S_ISDIR(st.mode) && (st.mode & 07777) == a->mode;

@@ -27,20 +27,41 @@ static bool is_in_place(struct attempt *attempt, const struct artifact *a)
 	struct engine *engine = attempt->engine;
 	struct fs_stat st;
 	const char *full = places_full(&engine->ground, &attempt->arena, a->root, a->path);
+	if (a->kind == ARTIFACT_GONE && a->root == ROOT_PROJECT)
+		fact_memo_note_absent(engine->memo, full);
+	/* What people have where something was taken away is theirs. */
+	if (a->kind == ARTIFACT_GONE)
+		return places_has(&engine->ground, &attempt->arena, a) ||
+		       !owners_left_it(engine, &attempt->arena, a->root, a->path);
 	if (a->kind != ARTIFACT_FILE && a->root == ROOT_PROJECT &&
 		fs_lstat_at(places_fd(&engine->ground, a->root), full, &st, NULL) == FS_FOUND)
 		fact_memo_note(engine->memo, full, &st);
 	return places_has(&engine->ground, &attempt->arena, a);
 }
 
-/* A link on the way, or a file where a directory was: it can't be put back. */
+/* Something of another kind stands there, or on the way, and not because the node left it at another time. */
+static bool is_blocked(struct attempt *attempt, enum artifact_root root, str path, bool wants_dir)
+{
+	struct engine *engine = attempt->engine;
+	struct fs_stat st;
+	enum fs_found found = fs_lstat_at(places_fd(&engine->ground, root),
+		places_full(&engine->ground, &attempt->arena, root, path), &st, NULL);
+	if (found != FS_FOUND)
+		return found == FS_ERROR;
+	return S_ISDIR(st.mode) != wants_dir &&
+	       !owners_left_it(engine, &attempt->arena, root, path);
+}
+
 static bool is_out_of_reach(struct attempt *attempt, const struct artifact *a)
 {
-	const struct ground *ground = &attempt->engine->ground;
-	struct fs_stat st;
-	return fs_lstat_at(places_fd(ground, a->root),
-		       places_full(ground, &attempt->arena, a->root, a->path), &st,
-		       NULL) == FS_ERROR;
+	if (is_blocked(attempt, a->root, a->path, a->kind == ARTIFACT_DIR))
+		return true;
+	for (size_t at = a->path.len; at-- > 0;) {
+		if (a->path.ptr[at] == '/' &&
+			is_blocked(attempt, a->root, str_slice(a->path, 0, at), true))
+			return true;
+	}
+	return false;
 }
 
 /* What a body left that nothing else has. */
@@ -108,6 +129,9 @@ static bool restore_file(struct attempt *attempt, const struct artifact *a, stru
 	int fd = places_fd(ground, a->root);
 	const char *path = places_full(ground, &attempt->arena, a->root, a->path);
 	const char *slash = strrchr(path, '/');
+	if (a->kind == ARTIFACT_GONE)
+		return fs_remove_one(fd, path) ||
+		       err_set(err, "E-STORE-RESTORE", "%s can't be removed", path);
 	if (slash && slash != path) {
 		char *dir = arena_printf(&attempt->arena, "%.*s", (int)(slash - path), path);
 		if (!fs_make_dirs(fd, dir, 0777, err))
@@ -192,7 +216,8 @@ static bool put_back(struct restoring *r, struct err *err)
 			continue;
 		r->is_missing[i] = true;
 		any = true;
-		r->restored->files += a->kind != ARTIFACT_DIR;
+		r->restored->files += a->kind == ARTIFACT_FILE || a->kind == ARTIFACT_LINK;
+		r->restored->removed += a->kind == ARTIFACT_GONE;
 		r->restored->dirs += a->kind == ARTIFACT_DIR;
 		r->restored->has_replaced = r->restored->has_replaced ||
 		                            (a->kind != ARTIFACT_DIR && was_something(r, a));
@@ -235,20 +260,24 @@ static bool is_too_much(struct restoring *r, const struct left *left)
 {
 	struct engine *engine = r->attempt->engine;
 	struct spot spot = {engine->ground.artifacts, left->as.root, left->as.path};
-	if (!left->node.len || left->is_edited || find(r->manifest, &left->as))
+	const struct artifact *wanted = find(r->manifest, &left->as);
+	bool is_wanted =
+		wanted && (wanted->kind == ARTIFACT_DIR) == (left->as.kind == ARTIFACT_DIR);
+	if (!left->node.len || left->is_edited || left->as.kind == ARTIFACT_GONE || is_wanted)
 		return false;
 	const struct known *known = places_find(engine->places, &spot);
 	return !(known && known->maker) && !places_is_awaited(engine->places, &spot) &&
 	       owners_is_last(engine, &r->attempt->arena, &left->as);
 }
 
-static bool is_there(struct restoring *r, const struct artifact *as)
+static bool is_there(struct restoring *r, const struct artifact *as, bool *is_dir)
 {
 	const struct ground *ground = &r->attempt->engine->ground;
-	struct fs_stat st;
-	return fs_lstat_at(places_fd(ground, as->root),
-		       places_full(ground, &r->attempt->arena, as->root, as->path), &st,
-		       NULL) == FS_FOUND;
+	struct fs_stat st = {0};
+	enum fs_found found = fs_lstat_at(places_fd(ground, as->root),
+		places_full(ground, &r->attempt->arena, as->root, as->path), &st, NULL);
+	*is_dir = S_ISDIR(st.mode);
+	return found == FS_FOUND;
 }
 
 static void note_absent(struct restoring *r, const struct artifact *as)
@@ -281,10 +310,13 @@ static void find_too_much(struct restoring *r, struct artifact_refs *out)
 		left = left->next_of) {
 		if (!is_too_much(r, left))
 			continue;
-		if (!is_there(r, &left->as)) {
+		bool is_dir;
+		if (!is_there(r, &left->as, &is_dir)) {
 			note_absent(r, &left->as);
 			continue;
 		}
+		if (left->as.kind == ARTIFACT_DIR && !is_dir)
+			continue;
 		if (left->as.kind == ARTIFACT_DIR)
 			*vec_push(&dirs) = &left->as;
 		else if (owners_left_it(engine, &attempt->arena, left->as.root, left->as.path))
@@ -329,21 +361,22 @@ void restore_pretend(struct attempt *attempt, const struct result_row *row)
 		manifest_finish(&manifest);
 		return;
 	}
-	for (size_t i = 0; i < manifest.list.len; i++) {
-		const struct artifact *a = &manifest.list.ptr[i];
-		if (a->root != ROOT_PROJECT)
-			continue;
-		bool is_known =
-			a->kind == ARTIFACT_LINK || places_has(&engine->ground, &attempt->arena, a);
-		if (!is_known && a->kind == ARTIFACT_DIR)
-			fact_memo_pretend_dir(engine->memo, a->path, a->mode);
-		else if (!is_known)
-			fact_memo_pretend(engine->memo, a->path, a->mode, &a->digest);
-	}
 	find_too_much(&r, &list);
 	for (size_t i = 0; i < list.len; i++) {
 		if (list.ptr[i]->root == ROOT_PROJECT)
 			fact_memo_pretend_gone(engine->memo, list.ptr[i]->path);
+	}
+	for (size_t i = 0; i < manifest.list.len; i++) {
+		const struct artifact *a = &manifest.list.ptr[i];
+		if (a->root != ROOT_PROJECT)
+			continue;
+		bool is_known = a->kind == ARTIFACT_LINK || is_in_place(attempt, a);
+		if (!is_known && a->kind == ARTIFACT_GONE)
+			fact_memo_pretend_gone(engine->memo, a->path);
+		else if (!is_known && a->kind == ARTIFACT_DIR)
+			fact_memo_pretend_dir(engine->memo, a->path, a->mode);
+		else if (!is_known)
+			fact_memo_pretend(engine->memo, a->path, a->mode, &a->digest);
 	}
 	vec_finish(&list);
 	manifest_finish(&manifest);
@@ -363,8 +396,10 @@ static void settle(struct restoring *r)
 		struct fs_stat st;
 		if (fs_lstat_at(places_fd(&engine->ground, a->root),
 			    places_full(&engine->ground, &attempt->arena, a->root, a->path), &st,
-			    NULL) != FS_FOUND)
+			    NULL) != FS_FOUND) {
+			owners_put(engine, attempt->unit->node->id, a, (struct left_flags){0});
 			continue;
+		}
 		if (a->kind != ARTIFACT_DIR)
 			places_see(engine->places, &spot, &st, tick)->maker = attempt->unit->id;
 		else
@@ -381,11 +416,12 @@ bool restore_places(struct attempt *attempt, const struct result_row *row,
 	*restored = (struct restored){0};
 	bool ok = !row->has_manifest || load_manifest(attempt, &row->manifest, &manifest, err);
 	r.is_missing = arena_array(&attempt->arena, bool, manifest.list.len);
-	ok = ok && put_back(&r, err);
-	if (ok) {
+	/* First: a directory may have to give way to a file. */
+	if (ok)
 		remove_too_much(&r);
+	ok = ok && put_back(&r, err);
+	if (ok)
 		settle(&r);
-	}
 	manifest_finish(&manifest);
 	return ok;
 }
