@@ -6,6 +6,9 @@
  *                           v
  *                        ENDING: SIGTERM, later SIGKILL --nobody left--> on_exit
  *
+ * This process may be stopped (Ctrl-Z, a debugger) between any two lines: what follows SIGKILL is timed from when it was
+ * sent, not from when it was due.
+ *
  * It does not know how left-overs are found; see loop_sweep.c. */
 #include "base/mem.h"
 #include "sys/loop_internal.h"
@@ -245,6 +248,12 @@ static void exit_ready(struct loop *loop, void *owner, uint32_t events)
 	loop->must_scan = true;
 }
 
+bool child_has_ended(void *ctx, const struct world_proc *child)
+{
+	(void)ctx;
+	return child->exited;
+}
+
 struct world_proc *child_start(void *ctx, const struct world_spawn *spec, struct err *err)
 {
 	struct loop *loop = ctx;
@@ -298,8 +307,10 @@ static void tick_at(struct world_proc *child, uint64_t due_us)
 static void pass(struct world_proc *child, uint64_t now)
 {
 	bool killing = now >= child->kill_us;
+	if (killing && child->killed_us == 0)
+		child->killed_us = now;
 	sweep_signal(child->loop, child, killing ? SIGKILL : SIGTERM);
-	bool is_stuck = killing && now >= child->kill_us + 100 * PASS_US;
+	bool is_stuck = killing && now >= child->killed_us + 100 * PASS_US;
 	uint64_t next = now + (is_stuck ? 20 * PASS_US : PASS_US);
 	/* While the main process is still there, nobody else ends before the kill. */
 	if (!child->exited && !killing)
@@ -310,7 +321,7 @@ static void pass(struct world_proc *child, uint64_t now)
 
 static bool is_hopeless(const struct world_proc *child, uint64_t now)
 {
-	return child->kill_us != LOOP_NEVER && now >= child->kill_us + GIVE_UP_US;
+	return child->killed_us != 0 && now >= child->killed_us + GIVE_UP_US;
 }
 
 static void give_up(struct world_proc *child, uint64_t now)

@@ -373,16 +373,19 @@ static void signal_all(struct loop *loop, const struct pid_list *roots, int sign
 void sweep_all(struct loop *loop, uint64_t grace_ms)
 {
 	struct pid_list list = {0};
-	uint64_t start = loop_now_us();
+	uint64_t start = loop_now_us() / 1000;
+	uint64_t killed = 0;
 	bool told = false;
 	while (reap_all(loop, &list) > 0) {
-		uint64_t spent = (loop_now_us() - start) / 1000;
-		if (spent >= GIVE_UP_MS && spent - GIVE_UP_MS >= grace_ms)
+		uint64_t now = loop_now_us() / 1000;
+		if (killed != 0 && now - killed >= GIVE_UP_MS)
 			break;
-		if (spent >= grace_ms)
+		if (now - start >= grace_ms) {
 			signal_all(loop, &list, SIGKILL);
-		else if (!told)
+			killed = killed != 0 ? killed : now;
+		} else if (!told) {
 			signal_all(loop, &list, SIGTERM);
+		}
 		told = true;
 		poll(NULL, 0, 5);
 	}
