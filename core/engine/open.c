@@ -107,7 +107,7 @@ static bool open_run(struct engine *engine, struct err *err)
 	                                         : engine->world->wall_ms(engine->world->ctx);
 	engine->row.ended_ms = 0;
 	engine->row.owner = proc_self();
-	engine->row.owner_boot = proc_boot_id();
+	engine->row.owner_here = STR("");
 	buf_finish(&hex);
 	return options->resume ? runs_update(engine->store, &engine->row, err)
 	                       : runs_create(engine->store, &engine->row, &engine->row.id, err);

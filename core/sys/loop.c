@@ -3,6 +3,7 @@
 #include "sys/loop.h"
 
 #include "base/mem.h"
+#include "sys/bodies.h"
 #include "sys/loop_internal.h"
 
 #include <errno.h>
@@ -363,6 +364,7 @@ void loop_destroy(struct loop *loop, uint64_t grace_ms)
 
 void loop_forget_parents(void)
 {
+	bodies_forget_parents();
 	is_open = false;
 }
 

@@ -11,6 +11,7 @@
  *
  * It does not know how left-overs are found; see loop_sweep.c. */
 #include "base/mem.h"
+#include "sys/bodies_internal.h"
 #include "sys/loop_internal.h"
 
 #include <errno.h>
@@ -276,6 +277,7 @@ struct world_proc *child_start(void *ctx, const struct world_spawn *spec, struct
 		kill(-child->pid, SIGKILL);
 		while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
 			;
+		bodies_end(child->slot);
 		child_free(loop, child);
 		return NULL;
 	}
@@ -327,6 +329,7 @@ static bool is_hopeless(const struct world_proc *child, uint64_t now)
 static void give_up(struct world_proc *child, uint64_t now)
 {
 	sweep_give_up(child->loop, child);
+	child->slot = BODIES_NO_SLOT; /* it stays on record: the next pawl will try */
 	if (!child->exited)
 		child->ended_us = now;
 	finish(child);
@@ -432,6 +435,7 @@ static void finish(struct world_proc *child)
 		.max_rss_kib = (uint64_t)usage.ru_maxrss,
 		.leftovers = (uint32_t)child->left.len,
 	};
+	bodies_end(child->slot);
 	unlink_child(loop, child);
 	timer_drop(loop, child->tick);
 	child->tick = NULL;

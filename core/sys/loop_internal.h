@@ -113,6 +113,7 @@ struct world_proc {
 	struct buf input; /* what the child has not taken yet, from input_at on */
 	size_t input_at;
 	char *marker; /* NULL: none */
+	int32_t slot; /* of its record; see bodies_internal.h */
 
 	uint64_t started_us;
 	uint64_t ended_us;

@@ -52,7 +52,7 @@ struct world {
 		void *ctx, uint64_t ms, void (*fire)(void *arg), void *arg);
 	void (*timer_stop)(void *ctx, struct world_timer *timer);
 
-	/* Starts a child in a process group of its own.  NULL and *err (E-SPAWN-NOT-FOUND, E-SPAWN-CWD, E-SPAWN-SYSTEM)
+	/* Starts a child in a session and process group of its own.  NULL and *err (E-SPAWN-NOT-FOUND, E-SPAWN-CWD, E-SPAWN-SYSTEM)
 	 * where that failed; the callbacks never come then. */
 	struct world_proc *(*proc_start)(
 		void *ctx, const struct world_spawn *spec, struct err *err);
