@@ -38,7 +38,7 @@ uint64_t bodies_limit(str marker)
 	struct digest digest = hash_of(marker);
 	uint64_t limit;
 	memcpy(&limit, digest.bytes, sizeof(limit));
-	return (limit >> 2) | UINT64_C(1) << 62;
+	return ((limit >> 2) | UINT64_C(1) << 62) & ~(uint64_t)BODIES_SLOTS;
 }
 
 bool bodies_can_limit(void)
@@ -122,7 +122,19 @@ int32_t bodies_begin(struct body_note *note)
 		*vec_push(&record.taken) = true;
 	record.taken.ptr[slot] = true;
 	note->at = (off_t)(slot + 1) * BODIES_SLOT;
+	if (note->has_limit && slot < BODIES_SLOTS)
+		note->limit.rlim_cur |= slot + 1;
 	return (int32_t)slot;
+}
+
+int32_t bodies_slot_of(int32_t pid)
+{
+	struct rlimit limit;
+	if (record.mark == NULL || record.mark->limit == 0 ||
+		prlimit(pid, BODIES_RLIMIT, NULL, &limit) != 0 ||
+		(limit.rlim_cur & ~(rlim_t)BODIES_SLOTS) != record.mark->limit)
+		return BODIES_NO_SLOT;
+	return (int32_t)(limit.rlim_cur & BODIES_SLOTS) - 1;
 }
 
 void bodies_end(int32_t slot)

@@ -4,7 +4,8 @@
  *     a record  its line of /proc/PID/stat, in a file of the state directory.  The child writes it, so there is no moment at
  *               which it runs and is not recorded; nothing is synced: a power cut ends processes as well.
  *     a limit   the soft limit on file locks, which Linux keeps, hands on with every fork and exec, and has not looked at
- *               since 2.4.25; its value says whose the process is, whatever session and environment it has by now.
+ *               since 2.4.25; its value says whose the process is, whatever session and environment it has by now; the loop too
+ *               knows by it from which of its children an orphan comes.
  *     a marker  an entry of its environment.
  *
  * A process is left over when one of these says so, or it descends from one that is, and no living process that records in
@@ -28,7 +29,7 @@ struct bodies_mark {
  * written before a reboot, or for the original of a copied directory; PIDS is the namespace of process numbers. */
 void bodies_here(int dir, struct buf *out);
 
-/* The limit for a marker of this content: so large that it would limit nothing. */
+/* The limit for a marker of this content: so large that it would limit nothing.  Its last bits are left for each child. */
 uint64_t bodies_limit(str marker);
 
 /* From here on children of the loop are recorded; this process protects its own from those that look for left-overs.  One

@@ -23,6 +23,9 @@
 /* Linux has not looked at it since 2.4.25. */
 #define BODIES_RLIMIT RLIMIT_LOCKS
 
+/* The bits of the limit that say which slot, counted from 1: 0 where there is none, or its number has no room there. */
+#define BODIES_SLOTS 0xffffu
+
 /* What a child needs to record itself. */
 struct body_note {
 	int fd; /* -1: it is not recorded */
@@ -35,6 +38,8 @@ struct body_note {
 
 /* Takes a slot for a child that is about to be started. */
 int32_t bodies_begin(struct body_note *note);
+/* The slot of the child from which that process comes, as its limit has it, or BODIES_NO_SLOT. */
+int32_t bodies_slot_of(int32_t pid);
 /* It has ended with all that it started, or never began.  Accepts BODIES_NO_SLOT. */
 void bodies_end(int32_t slot);
 

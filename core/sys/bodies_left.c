@@ -219,7 +219,7 @@ static bool has_limit(const struct search *s, int32_t pid)
 {
 	struct rlimit limit;
 	return s->mark->limit != 0 && prlimit(pid, BODIES_RLIMIT, NULL, &limit) == 0 &&
-	       limit.rlim_cur == s->mark->limit;
+	       (limit.rlim_cur & ~(rlim_t)BODIES_SLOTS) == s->mark->limit;
 }
 
 static bool has_marker(struct search *s, int32_t pid)

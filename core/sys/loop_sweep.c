@@ -1,10 +1,11 @@
 /* loop_sweep: what children leave behind.  As a child subreaper we become the parent of every process whose own parent
  * ended; so a descendant of a child that is gone is either such an orphan or below one.  Whose it is shows its session,
- * its process group, the marker in its environment, or the pipe that it still holds.  Orphans that show none of these (own session,
- * empty environment) fall to the last child that runs, and to loop_destroy.
+ * its process group, its limit (bodies.h), the marker in its environment, or the pipe that it still holds.  Orphans that
+ * show none of these fall to the last child that runs, and to loop_destroy.
  *
  * The usual child leaves nobody: that costs one read of a file of /proc that stays open. */
 #include "base/mem.h"
+#include "sys/bodies_internal.h"
 #include "sys/loop_internal.h"
 
 #include <errno.h>
@@ -164,6 +165,14 @@ static bool holds_pipe(const struct world_proc *child, int32_t pid)
 	return false;
 }
 
+static bool is_in_slot(const struct loop *loop, int32_t slot)
+{
+	const struct world_proc *child = loop->children;
+	while (child != NULL && child->slot != slot)
+		child = child->next;
+	return child != NULL;
+}
+
 /* Whether another child shows as the owner; loop->env holds the orphan's environment. */
 static bool is_anothers(
 	struct loop *loop, const struct world_proc *child, const struct proc_stat *stat)
@@ -191,6 +200,9 @@ static enum owner owner_of(
 	if (stat.pgrp == child->pid || stat.session == child->pid ||
 		find_left(child, stat.id) != NULL)
 		return OWNER_MINE;
+	int32_t slot = bodies_slot_of(pid);
+	if (slot != BODIES_NO_SLOT && is_in_slot(loop, slot))
+		return slot == child->slot ? OWNER_MINE : OWNER_OTHER;
 	proc_read_env(pid, &loop->env);
 	if (child->marker != NULL && proc_env_has(buf_str(&loop->env), str_of(child->marker), true))
 		return OWNER_MINE;

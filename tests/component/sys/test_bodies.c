@@ -244,6 +244,51 @@ static void record_goes_with_the_body(void **state)
 	buf_finish(&seen);
 }
 
+struct told {
+	const struct world *world;
+	struct world_proc *other;
+	struct world_exit exit;
+	bool was_alive; /* what it had left, when its end was told */
+};
+
+static void on_first_end(void *arg, const struct world_exit *exit)
+{
+	struct told *told = arg;
+	struct proc_id left = {read_pid("left"), 0};
+	told->exit = *exit;
+	told->was_alive = kill(left.pid, 0) == 0;
+	told->world->proc_write(told->world->ctx, told->other, STR(""));
+}
+
+/* Nothing but the limit tells from which of two children it comes. */
+static void daemon_ends_with_its_child_while_others_run(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	struct told told = {0};
+	const char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", NULL};
+	const char *const waits[] = {"cat", NULL};
+	const char *const leaves[] = {"sh", "-c",
+		"(env -i setsid sh -c 'echo $$ >left; exec sleep 600' >/dev/null 2>&1 &)\n"
+		"while [ ! -s left ]; do sleep 0.01; done",
+		NULL};
+	struct world_spawn other = {.argv = waits, .env = env, .input_open = true};
+	struct world_spawn first = {
+		.argv = leaves, .env = env, .on_exit = on_first_end, .arg = &told};
+	struct loop *loop = loop_create(&err);
+	assert_non_null(loop);
+	told.world = loop_world(loop);
+	assert_true(bodies_open(&mark, &err));
+	told.other = told.world->proc_start(told.world->ctx, &other, &err);
+	assert_non_null(told.other);
+	assert_non_null(told.world->proc_start(told.world->ctx, &first, &err));
+	told.world->run(told.world->ctx);
+	assert_int_equal(told.exit.leftovers, 1);
+	assert_false(told.was_alive);
+	loop_destroy(loop, 0);
+	bodies_close();
+}
+
 /* ---- and nobody else ---- */
 
 static void bodies_of_the_living_are_left_alone(void **state)
@@ -378,6 +423,7 @@ int main(void)
 		CASE(left_overs_are_found_without_a_limit),
 		CASE(body_that_kills_at_once_is_on_record),
 		CASE(record_goes_with_the_body),
+		CASE(daemon_ends_with_its_child_while_others_run),
 		CASE(bodies_of_the_living_are_left_alone),
 		CASE(record_of_a_number_that_is_anothers_now_touches_nobody),
 		CASE(record_from_elsewhere_touches_nobody),
