@@ -1,6 +1,7 @@
 /* cmd_cancel: `pawl cancel` stops a run, whoever runs it, and waits until it has ended; `pawl abandon` puts a run that did
  * not complete aside, so that `pawl resume` does not come back to it.  A run that has ended already is no error. */
 #include "cli/cli.h"
+#include "cli/job.h"
 #include "cli/objects.h"
 #include "cli/rows.h"
 #include "sys/clock.h"
@@ -15,12 +16,6 @@ enum {
 	FIRST_WAIT_MS = 20000, /* nodes get 5 s between SIGTERM and SIGKILL */
 	LAST_WAIT_MS = 10000,  /* after having asked twice */
 };
-
-static bool is_live(const struct run_row *run)
-{
-	return run->state == RUN_RUNNING && str_eq(run->owner_boot, proc_boot_id()) &&
-	       proc_is_alive(run->owner);
-}
 
 /* What became of the run; `changed`: by this command. */
 static void print_json(struct cli *cli, const struct run_row *run, bool changed)
@@ -120,9 +115,7 @@ static int settle(struct cli *cli, int64_t id, enum run_state state)
 	if (!runs_reconcile(store, &cli->arena, &gone, &count, &err)) {
 		code = talk_fail(cli, &err);
 	} else if (cli_get_run(cli, store, id, &run)) {
-		proc_end_marked(arena_printf(&cli->arena, "PAWL_ATTEMPT_ID=%s/%lld/",
-					store_id(store), (long long)id),
-			5000);
+		job_end_left(cli, store);
 		code = EXIT_DONE;
 		if (run.state == RUN_COMPLETED ||
 			(state == RUN_CANCELLED && run.state == RUN_FAILED)) {
@@ -169,7 +162,7 @@ static int cancel(struct cli *cli, const char *which)
 		return code;
 	if (run.state != RUN_RUNNING && run.state != RUN_PAUSED)
 		return say_ended(cli, &run, "cancel");
-	if (is_live(&run) && !stop_owner(cli, &run))
+	if (run.is_live && !stop_owner(cli, &run))
 		return EXIT_SYSTEM;
 	return settle(cli, run.id, RUN_CANCELLED);
 }
@@ -183,7 +176,7 @@ static int abandon(struct cli *cli, const char *which)
 		return code;
 	if (run.state == RUN_COMPLETED || run.state == RUN_ABANDONED)
 		return say_ended(cli, &run, "abandon");
-	if (is_live(&run)) {
+	if (run.is_live) {
 		err_set(&err, "E-RUN-ALIVE", "run %lld is still running (process %d)",
 			(long long)run.id, (int)run.owner.pid);
 		err_help(&err, "stop it first: pawl cancel %lld", (long long)run.id);

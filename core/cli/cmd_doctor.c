@@ -137,27 +137,33 @@ static void check_interrupted(struct doctor *d, struct store *store)
 {
 	int64_t *ids = NULL;
 	size_t count = 0;
-	struct run_list runs = {0};
 	struct arena *arena = &d->cli->arena;
-	const char *marker = arena_printf(arena, "PAWL_ATTEMPT_ID=%s/", store_id(store));
-	size_t left = proc_count_marked(marker);
-	bool is_running = false;
-	if (runs_list(store, arena, STR(""), 0, true, &runs, NULL)) {
-		for (size_t i = 0; i < runs.len; i++)
-			is_running = is_running || (runs.ptr[i].state == RUN_RUNNING &&
-							   proc_is_alive(runs.ptr[i].owner));
-	}
 	if (runs_reconcile(store, arena, &ids, &count, NULL) && count)
 		doctor_say(d, FINDING_WARN, "runs", "go on with: pawl resume",
 			"run %lld was interrupted%s", (long long)ids[0],
 			count > 1 ? ", and others too" : "");
 	else
 		doctor_say(d, FINDING_OK, "runs", NULL, "no run was left behind");
-	if (left && !is_running)
+}
+
+/* What is left over, and what would not be found. */
+static void check_processes(struct doctor *d, struct store *store)
+{
+	size_t left = bodies_count_left(store_bodies(store));
+	if (left)
 		doctor_say(d, FINDING_WARN, "processes",
 			"the next `pawl run` or `pawl resume` ends them",
 			"%zu process%s of a run that is gone still run%s", left,
 			left == 1 ? "" : "es", left == 1 ? "s" : "");
+	if (bodies_can_limit())
+		doctor_say(d, FINDING_OK, "processes", NULL,
+			"what a killed pawl leaves running is found in any session and environment; "
+			"not what a service starts for a node (a container, `at`, `systemd-run`)");
+	else
+		doctor_say(d, FINDING_WARN, "processes",
+			"let nodes start no daemons, or end them yourself after `kill -9`",
+			"this system refuses limits on file locks: after `kill -9` of pawl a daemon "
+			"with a session and an environment of its own is not found");
 }
 
 static void check_permissions(struct doctor *d, struct store *store)
@@ -192,6 +198,7 @@ static void check_store(struct doctor *d)
 			"%s", diags.list.ptr[i].message);
 	check_permissions(d, store);
 	check_interrupted(d, store);
+	check_processes(d, store);
 	diags_finish(&diags);
 	err_finish(&err);
 	store_close(store);

@@ -74,7 +74,7 @@ static void add_file(void *arg, const char *path)
 
 static const char *state_of(const struct run_row *run)
 {
-	bool is_gone = run->state == RUN_RUNNING && !proc_is_alive(run->owner);
+	bool is_gone = run->state == RUN_RUNNING && !run->is_live;
 	return is_gone ? "interrupted" : run_state_name(run->state);
 }
 

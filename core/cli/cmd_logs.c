@@ -286,11 +286,6 @@ static void look_at(void *arg, const struct inner_node *node)
 
 /* ---- a run ---- */
 
-static bool is_going(const struct run_row *run)
-{
-	return run->state == RUN_RUNNING && proc_is_alive(run->owner);
-}
-
 static bool look_once(struct logs *l, int64_t id)
 {
 	struct run_row run = {0};
@@ -300,7 +295,7 @@ static bool look_once(struct logs *l, int64_t id)
 		l->code = EXIT_USAGE;
 		return false;
 	}
-	l->is_going = is_going(&run);
+	l->is_going = run.is_live;
 	if (!inner_each(l->store, &arena, &run, look_at, l, &err))
 		l->code = talk_fail(l->cli, &err);
 	arena_finish(&arena);

@@ -249,7 +249,7 @@ static int run_workflow(struct cli *cli, struct run_args *a, bool is_plan)
 static bool is_resumable(struct cli *cli, const struct run_row *row)
 {
 	struct err err = {0};
-	if (row->state == RUN_RUNNING && proc_is_alive(row->owner)) {
+	if (row->is_live) {
 		err_set(&err, "E-RUN-ALIVE", "run %lld is still going on, in process %d",
 			(long long)row->id, row->owner.pid);
 		talk_fail(cli, &err);

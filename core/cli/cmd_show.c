@@ -20,7 +20,7 @@ static str age_of(struct arena *arena, int64_t at_ms)
 /* Whoever ran it may have been killed: nothing of it is running then. */
 static const char *state_of(const struct run_row *run)
 {
-	bool is_gone = run->state == RUN_RUNNING && !proc_is_alive(run->owner);
+	bool is_gone = run->state == RUN_RUNNING && !run->is_live;
 	return is_gone ? "interrupted" : run_state_name(run->state);
 }
 
@@ -144,8 +144,7 @@ static void print_node(struct cli *cli, const struct node_row *n)
 
 static const char *state_of_node(const struct inner_node *node)
 {
-	bool is_going = node->run->state == RUN_RUNNING && proc_is_alive(node->run->owner);
-	bool was_cut = node->row->state == NODE_RUNNING && !is_going;
+	bool was_cut = node->row->state == NODE_RUNNING && !node->run->is_live;
 	return was_cut ? "interrupted" : node_state_name(node->row->state);
 }
 

@@ -112,6 +112,8 @@ static bool run_again(struct verifying *v, int *code)
 	if (!inputs_read(cli, v->workflow, &none, NULL, v->run.inputs.ptr, &options.inputs))
 		return false;
 	struct loop *loop = loop_create(&err);
+	/* (See job_execute.) */
+	bodies_open(store_bodies(v->store), NULL);
 	bool ok = loop && engine_run(loop_world(loop), v->store, cli_types(cli), v->workflow,
 				  &options, &events, &summary, &err);
 	if (!ok)
@@ -120,6 +122,7 @@ static bool run_again(struct verifying *v, int *code)
 		v->signal = summary.signal;
 	if (loop)
 		loop_destroy(loop, GRACE_MS);
+	bodies_close();
 	object_output_end(&v->printed[0]);
 	object_output_end(&v->printed[1]);
 	return ok;

@@ -122,19 +122,31 @@ static void tell_recovered(void *arg, const struct recovered *recovered)
 		recovered->lost == 1 ? "it" : "them");
 }
 
+void job_end_left(struct cli *cli, struct store *store)
+{
+	size_t stuck = 0;
+	size_t ended = bodies_end_left(store_bodies(store), JOB_GRACE_MS, &stuck);
+	if (ended > stuck)
+		talk_note(cli, "%zu process%s that a killed pawl had left running %s ended",
+			ended - stuck, ended - stuck == 1 ? "" : "es",
+			ended - stuck == 1 ? "was" : "were");
+	if (stuck)
+		talk_note(cli,
+			"%zu process%s of a killed pawl could not be ended (SIGKILL was sent)",
+			stuck, stuck == 1 ? "" : "es");
+}
+
 void job_reconcile(struct job *job)
 {
 	int64_t *ids = NULL;
 	size_t count = 0;
 	if (job->options.plan || !runs_reconcile(job->store, &job->cli->arena, &ids, &count, NULL))
 		return;
-	for (size_t i = 0; i < count; i++) {
-		const char *marker = arena_printf(&job->cli->arena, "PAWL_ATTEMPT_ID=%s/%lld/",
-			store_id(job->store), (long long)ids[i]);
-		size_t ended = proc_end_marked(marker, JOB_GRACE_MS);
-		talk_note(job->cli, "run %lld was interrupted%s", (long long)ids[i],
-			ended ? "; what it had left running was ended" : "");
-	}
+	for (size_t i = 0; i < count; i++)
+		talk_note(job->cli, "run %lld was interrupted", (long long)ids[i]);
+	/* Whatever run they are of: they write where this one will. */
+	if (count || bodies_has_dead(store_bodies(job->store)))
+		job_end_left(job->cli, job->store);
 	store_flush(job->store, NULL);
 	aside_recover(job->store, tell_recovered, job->cli);
 }
@@ -179,6 +191,9 @@ int job_execute(struct job *job, bool wants_exit_code)
 	if (!stage_open(&stage, job, &err))
 		return talk_fail(job->cli, &err);
 	job_reconcile(job);
+	/* Where the disk takes no record, bodies bear their other marks, and the store will say what is wrong. */
+	if (!job->options.plan)
+		bodies_open(store_bodies(job->store), NULL);
 	if (job->options.seal)
 		job->options.seal->is_spoiled = job->cli->has_told;
 	if (job->options.plan)
@@ -195,6 +210,7 @@ int job_execute(struct job *job, bool wants_exit_code)
 			code = wants_exit_code && count ? EXIT_WORK : EXIT_DONE;
 	}
 	stage_close(&stage, job);
+	bodies_close();
 	return code;
 }
 

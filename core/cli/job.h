@@ -22,7 +22,10 @@ struct job {
 /* Between SIGTERM and SIGKILL. */
 #define JOB_GRACE_MS UINT64_C(5000)
 
-/* What a killed pawl left running is ended before anything runs again. */
+/* Ends what a killed pawl left running, and says so. */
+void job_end_left(struct cli *cli, struct store *store);
+
+/* Runs of a killed pawl are marked as interrupted; what it left running is ended before anything runs again. */
 void job_reconcile(struct job *job);
 
 /* Runs; gives the exit code. */

@@ -203,7 +203,7 @@ bool report_load(struct report *r, struct cli *cli, struct store *store, int64_t
 		talk_fail(cli, &err);
 		return false;
 	}
-	if (r->run.state == RUN_RUNNING && !proc_is_alive(r->run.owner))
+	if (r->run.state == RUN_RUNNING && !r->run.is_live)
 		r->run.state = RUN_INTERRUPTED;
 	struct workflow *workflow = old_workflow(r);
 	take_nodes(r, workflow, &rows, &by_id);

@@ -126,9 +126,14 @@ static void on_finished(void *arg, const struct host_outcome *outcome)
 
 static void on_timeout(void *arg)
 {
+	static const uint64_t again_ms = 50;
 	struct attempt *attempt = arg;
+	const struct world *world = attempt->engine->world;
 	attempt->timer = NULL;
-	if (attempt->running) {
+	if (attempt->running && host_is_ending(attempt->running)) {
+		/* In time, and soon over; unless its plugin goes on with something else. */
+		attempt->timer = world->timer_start(world->ctx, again_ms, on_timeout, attempt);
+	} else if (attempt->running) {
 		attempt->cancel_reason = PAWL_CANCEL_TIMEOUT;
 		host_cancel(attempt->running, PAWL_CANCEL_TIMEOUT);
 	}

@@ -133,8 +133,8 @@ static void set_marker(struct building *b)
 {
 	struct engine *engine = b->attempt->engine;
 	struct arena *arena = &b->attempt->arena;
-	b->attempt->marker = arena_printf(arena, "PAWL_ATTEMPT_ID=%s/%lld/%.*s/%lld",
-		store_id(engine->store), (long long)engine->row.id,
+	b->attempt->marker = arena_printf(arena, "%s%lld/%.*s/%lld",
+		store_bodies(engine->store)->marker, (long long)engine->row.id,
 		STR_ARG(b->attempt->unit->node->id), (long long)engine->row.attempt);
 	*vec_push(&b->list) = b->attempt->marker;
 }

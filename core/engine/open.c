@@ -123,7 +123,7 @@ static bool open_run(struct engine *engine, struct err *err)
 	                                         : engine->world->wall_ms(engine->world->ctx);
 	engine->row.ended_ms = 0;
 	engine->row.owner = proc_self();
-	engine->row.owner_boot = proc_boot_id();
+	engine->row.owner_here = STR("");
 	buf_finish(&hex);
 	return write_row(engine, err);
 }

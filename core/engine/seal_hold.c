@@ -292,7 +292,7 @@ static bool record(struct seal *seal, const struct world *world, struct store *s
 	row->continues = 0;
 	row->started_ms = row->ended_ms = world->wall_ms(world->ctx);
 	row->owner = proc_self();
-	row->owner_boot = proc_boot_id();
+	row->owner_here = STR("");
 	*holds = runs_create(store, row, &row->id, err);
 	return *holds;
 }

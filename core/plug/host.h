@@ -178,4 +178,8 @@ void host_cancel(struct pawl_run *run, int32_t reason);
 /* The same without grace: SIGKILL now. */
 void host_kill(struct pawl_run *run);
 
+/* Whether its children have ended by themselves, or it has: it is not late any more, though `finished` comes only when what
+ * they left behind is gone, too. */
+bool host_is_ending(const struct pawl_run *run);
+
 #endif

@@ -291,6 +291,21 @@ void host_cancel(struct pawl_run *run, int32_t reason)
 		post(run, on_cancel);
 }
 
+bool host_is_ending(const struct pawl_run *run)
+{
+	const struct world *world = world_of(run);
+	if (run->stage == RUN_ENDING || run->stage == RUN_GONE)
+		return true;
+	uint32_t ended = 0;
+	for (size_t i = 0; i < run->procs.len; i++) {
+		const struct pawl_proc *proc = run->procs.ptr[i];
+		ended += proc->proc && world->proc_has_ended(world->ctx, proc->proc);
+	}
+	/* (The process that hands over what a copy does is none of these.) */
+	return run->live_procs > 0 && ended == run->live_procs && !run->live_timers &&
+	       !run->live_offloads;
+}
+
 void host_kill(struct pawl_run *run)
 {
 	const struct world *world = world_of(run);
@@ -375,7 +390,8 @@ pawl_status host_timer(pawl_run *run, uint64_t ms,
 	*timer = (struct run_timer){.run = run, .fire = fire, .user = user};
 	*vec_push(&run->timers) = timer;
 	run->live_timers++;
-	timer->timer = world_of(run)->timer_start(world_of(run)->ctx, ms, on_timer, timer);
+	/* 0 ms is the loop's way to go on at once, before any timer: one after the other would hold up all. */
+	timer->timer = world_of(run)->timer_start(world_of(run)->ctx, ms ? ms : 1, on_timer, timer);
 	return PAWL_OK;
 }
 

@@ -160,10 +160,12 @@ static void on_timeout(void *arg)
 {
 	struct pawl_proc *proc = arg;
 	const struct pawl_node *node = proc->run->node;
+	const struct world *world = node->init.world;
 	proc->timeout = NULL;
+	if (!proc->proc || world->proc_has_ended(world->ctx, proc->proc))
+		return; /* in time: only what it left is waited for */
 	proc->reason = PAWL_CANCEL_TIMEOUT;
-	if (proc->proc)
-		node->init.world->proc_stop(node->init.world->ctx, proc->proc, node->init.grace_ms);
+	world->proc_stop(world->ctx, proc->proc, node->init.grace_ms);
 }
 
 static pawl_status start(struct pawl_run *run, const pawl_spawn *spec, struct pawl_proc *proc)

@@ -59,6 +59,8 @@ void store_close(struct store *store)
 	hash_destroy(store->hash);
 	err_finish(&store->error);
 	explicit_bzero(store->secret, sizeof(store->secret));
+	free(store->bodies.here);
+	free(store->bodies.marker);
 	free(store->project);
 	free(store->state);
 	free(store);
@@ -84,9 +86,31 @@ const char *store_state_path(const struct store *store)
 	return store->state;
 }
 
-const char *store_id(const struct store *store)
+const char *store_here(const struct store *store)
 {
-	return store->id;
+	return store->bodies.here;
+}
+
+const struct bodies_mark *store_bodies(const struct store *store)
+{
+	return &store->bodies;
+}
+
+static void mark_bodies(struct store *store)
+{
+	struct buf here = {0};
+	struct buf text = {0};
+	bodies_here(store->state_fd, &here);
+	buf_printf(&text, "%s %s", store->id, buf_cstr(&here));
+	struct digest digest = hash_of(buf_str(&text));
+	buf_clear(&text);
+	buf_add_z(&text, "PAWL_ATTEMPT_ID=");
+	buf_add_hex(&text, digest.bytes, sizeof(store->id) / 2);
+	buf_add_char(&text, '/');
+	store->bodies.dir = store->state_fd;
+	store->bodies.limit = bodies_limit(buf_str(&text));
+	store->bodies.here = buf_take(&here);
+	store->bodies.marker = buf_take(&text);
 }
 
 str store_secret_key(const struct store *store)
@@ -478,6 +502,7 @@ struct store *store_open(const char *project, enum store_mode mode, struct err *
 		store = NULL;
 	} else {
 		store->hash = hash_create();
+		mark_bodies(store);
 	}
 	if (err && err_is_set(&own)) {
 		err_finish(err);

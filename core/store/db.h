@@ -9,6 +9,7 @@
 #define STORE_DB_H
 
 #include "base/err.h"
+#include "sys/bodies.h"
 #include "sys/hash.h"
 #include "sys/proc.h"
 
@@ -32,8 +33,11 @@ int store_state_fd(const struct store *store);
 const char *store_project_path(const struct store *store); /* absolute, real */
 const char *store_state_path(const struct store *store);
 
-/* 16 random bytes in hexadecimal, made with the store: names it in process markers. */
-const char *store_id(const struct store *store);
+/* Where the numbers of processes that this store names mean something (bodies_here): who runs a run is noted with it. */
+const char *store_here(const struct store *store);
+/* How the bodies of this store are known; its marker is "PAWL_ATTEMPT_ID=ID/", and in front of run, node and attempt.  ID, 32
+ * hexadecimal digits, is of the store, of its directory and of this boot: a copy of the project has another. */
+const struct bodies_mark *store_bodies(const struct store *store);
 /* 32 random bytes, made with the store: the key of hash_keyed for secrets. */
 str store_secret_key(const struct store *store);
 

@@ -305,7 +305,7 @@ static bool live_mark(struct gc *gc, int64_t *mark)
 	}
 	for (size_t i = 0; i < running.len; i++) {
 		int64_t one;
-		if (runs_owner_is_gone(&running.ptr[i])) {
+		if (!running.ptr[i].is_live) {
 			continue;
 		}
 		if (!runs_blob_mark(gc->store, running.ptr[i].id, &one, gc->err)) {

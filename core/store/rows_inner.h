@@ -8,9 +8,8 @@
 /* Removes the row; what it named is left to gc. */
 bool results_remove(struct store *store, int64_t id, struct err *err);
 
-/* Runs that say that they are running, and whether the process that says so is gone. */
+/* Runs that say that they are running. */
 bool runs_running(struct store *store, struct arena *arena, struct run_list *out, struct err *err);
-bool runs_owner_is_gone(const struct run_row *row);
 /* Before a run is removed: those that it stands for get its rows. */
 bool runs_hand_over(struct store *store, int64_t id, struct err *err);
 /* The rows of nodes of one run, and what it reused, once more under another. */

@@ -35,7 +35,7 @@ static const struct field run_fields[] = {
 	FIELD(INT, run_row, ended_ms),
 	FIELD(INT32, run_row, owner.pid),
 	FIELD(INT, run_row, owner.start),
-	FIELD(STR, run_row, owner_boot),
+	FIELD(STR, run_row, owner_here),
 	FIELD(STR, run_row, error),
 	FIELD(INT, run_row, same_as),
 };
@@ -57,9 +57,18 @@ bool run_state_parse(str name, enum run_state *out)
 	return false;
 }
 
+static struct run_row stamped(const struct store *store, const struct run_row *row)
+{
+	struct run_row out = *row;
+	if (!out.owner_here.len)
+		out.owner_here = str_of(store_here(store));
+	return out;
+}
+
 bool runs_add(struct store *store, const struct run_row *row, int64_t *id, struct err *err)
 {
 	int64_t mark;
+	const struct run_row stored = stamped(store, row);
 	if (!store_write_begin(store, err) || !cas_mark(store, &mark, err)) {
 		return false;
 	}
@@ -70,7 +79,7 @@ bool runs_add(struct store *store, const struct run_row *row, int64_t *id, struc
 	if (!st) {
 		return false;
 	}
-	fields_bind(st, 1, FIELDS(run_fields), row);
+	fields_bind(st, 1, FIELDS(run_fields), &stored);
 	stmt_int(st, RUN_COUNT + 1, mark);
 	if (!stmt_run(store, st, err)) {
 		return false;
@@ -86,6 +95,7 @@ bool runs_create(struct store *store, const struct run_row *row, int64_t *id, st
 
 bool runs_update(struct store *store, const struct run_row *row, struct err *err)
 {
+	const struct run_row stored = stamped(store, row);
 	if (!store_write_begin(store, err)) {
 		return false;
 	}
@@ -96,7 +106,7 @@ bool runs_update(struct store *store, const struct run_row *row, struct err *err
 	if (!st) {
 		return false;
 	}
-	fields_bind(st, 1, FIELDS(run_fields), row);
+	fields_bind(st, 1, FIELDS(run_fields), &stored);
 	stmt_int(st, RUN_COUNT + 1, row->id);
 	if (!stmt_run(store, st, err)) {
 		return false;
@@ -107,12 +117,17 @@ bool runs_update(struct store *store, const struct run_row *row, struct err *err
 	return true;
 }
 
-static bool read_run(sqlite3_stmt *st, struct run_row *out, struct arena *arena, struct err *err)
+static bool read_run(const struct store *store, sqlite3_stmt *st, struct run_row *out,
+	struct arena *arena, struct err *err)
 {
 	*out = (struct run_row){.id = sqlite3_column_int64(st, 0)};
-	return fields_read(st, 1, FIELDS(run_fields), out, arena) ||
-	       err_set(err, "E-STORE-DAMAGED", "the row of run %lld is damaged",
-		       (long long)out->id);
+	if (!fields_read(st, 1, FIELDS(run_fields), out, arena))
+		return err_set(err, "E-STORE-DAMAGED", "the row of run %lld is damaged",
+			(long long)out->id);
+	/* In a copy of a project, the other copy's run is nobody's. */
+	out->is_live = out->state == RUN_RUNNING && str_is(out->owner_here, store_here(store)) &&
+	               proc_is_alive(out->owner);
+	return true;
 }
 
 bool runs_get(struct store *store, struct arena *arena, int64_t id, struct run_row *out,
@@ -129,7 +144,7 @@ bool runs_get(struct store *store, struct arena *arena, int64_t id, struct run_r
 	if (got <= 0) {
 		return got == 0;
 	}
-	*found = read_run(st, out, arena, err);
+	*found = read_run(store, st, out, arena, err);
 	stmt_done(st);
 	return *found;
 }
@@ -154,7 +169,7 @@ static bool read_list(struct store *store, sqlite3_stmt *st, struct arena *arena
 	size_t cap = 0;
 	int got;
 	while ((got = stmt_row(store, st, err)) == 1) {
-		if (!read_run(st, list_push(arena, out, &cap), arena, err)) {
+		if (!read_run(store, st, list_push(arena, out, &cap), arena, err)) {
 			stmt_done(st);
 			return false;
 		}
@@ -222,21 +237,12 @@ static bool interrupt(
 	stmt_int(st, 1, row->id);
 	stmt_int(st, 2, row->owner.pid);
 	stmt_int(st, 3, (int64_t)row->owner.start);
-	stmt_str(st, 4, row->owner_boot);
+	stmt_str(st, 4, row->owner_here);
 	if (!stmt_run(store, st, err)) {
 		return false;
 	}
 	*changed = sqlite3_changes(store->db) > 0;
 	return true;
-}
-
-bool runs_owner_is_gone(const struct run_row *row)
-{
-	str boot = proc_boot_id();
-	if (boot.len > 0 && row->owner_boot.len > 0 && !str_eq(boot, row->owner_boot)) {
-		return true;
-	}
-	return !proc_is_alive(row->owner);
 }
 
 bool runs_running(struct store *store, struct arena *arena, struct run_list *out, struct err *err)
@@ -250,7 +256,7 @@ bool runs_running(struct store *store, struct arena *arena, struct run_list *out
 	size_t cap = 0;
 	int got;
 	while ((got = stmt_row(store, st, err)) == 1) {
-		if (!read_run(st, list_push(arena, out, &cap), arena, err)) {
+		if (!read_run(store, st, list_push(arena, out, &cap), arena, err)) {
 			stmt_done(st);
 			return false;
 		}
@@ -343,7 +349,7 @@ bool runs_reconcile(
 	for (size_t i = 0; i < running.len; i++) {
 		const struct run_row *row = &running.ptr[i];
 		bool changed = true;
-		if (!runs_owner_is_gone(row)) {
+		if (row->is_live) {
 			continue;
 		}
 		if (store->mode == STORE_WRITE && !interrupt(store, row, &changed, err)) {

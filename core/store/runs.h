@@ -49,7 +49,8 @@ struct run_row {
 	int64_t started_ms;   /* wall */
 	int64_t ended_ms;     /* 0 while it goes on */
 	struct proc_id owner; /* who runs it */
-	str owner_boot;
+	str owner_here;  /* store_here of who runs it; when it is written, empty: this store's */
+	bool is_live;    /* when it is read: it says that it is running, and its owner is there */
 	str error;       /* one line, empty where there is none */
 	int64_t same_as; /* the run whose nodes stand for this one's, or 0 */
 };
@@ -78,8 +79,8 @@ bool runs_unshare(struct store *store, struct run_row *row, struct err *err);
 bool runs_children(struct store *store, struct arena *arena, int64_t parent, struct run_list *out,
 	struct err *err);
 
-/* Marks as `interrupted` every run that says it is running and whose owner is gone (pid, start time, boot); gives their ids
- * in `arena`.  Read-only stores: only gives them. */
+/* Marks as `interrupted` every run that says it is running and whose owner is gone: that very process, or the directory of its
+ * store is another (a copy), or the boot; gives their ids in `arena`.  Read-only stores: only gives them. */
 bool runs_reconcile(
 	struct store *store, struct arena *arena, int64_t **ids, size_t *count, struct err *err);
 

@@ -118,7 +118,8 @@ struct store {
 	struct map claims; /* digest -> struct held_claim * in claims_arena */
 	struct arena claims_arena;
 	VEC(struct held_claim *) leaving; /* given back after the next commit */
-	char id[33];
+	char id[33];                      /* 16 random bytes in hexadecimal, made with the store */
+	struct bodies_mark bodies;
 	unsigned char secret[32];
 
 	sqlite3_stmt *stmts[STMT_COUNT];

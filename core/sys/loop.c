@@ -3,6 +3,7 @@
 #include "sys/loop.h"
 
 #include "base/mem.h"
+#include "sys/bodies.h"
 #include "sys/loop_internal.h"
 
 #include <errno.h>
@@ -61,8 +62,9 @@ static int64_t world_wall_ms(void *ctx)
 static struct world_timer *world_timer_start(
 	void *ctx, uint64_t ms, void (*fire)(void *), void *arg)
 {
-	return timer_add(
-		ctx, loop_now_us() + (ms < LOOP_MAX_MS ? ms : LOOP_MAX_MS) * 1000, fire, arg);
+	/* Without a wait it is the next step of what has happened, and comes before what has only become late. */
+	uint64_t due = ms == 0 ? 0 : loop_now_us() + (ms < LOOP_MAX_MS ? ms : LOOP_MAX_MS) * 1000;
+	return timer_add(ctx, due, fire, arg);
 }
 
 static void world_timer_stop(void *ctx, struct world_timer *timer)
@@ -171,10 +173,11 @@ static void give_up(void)
 	_exit(4);
 }
 
-static void turn(struct loop *loop)
+/* Lets the owners of descriptors act; false where there may be more that are ready. */
+static bool look(struct loop *loop, int wait_ms)
 {
 	struct epoll_event events[EVENTS_PER_TURN];
-	int n = epoll_wait(loop->epoll, events, EVENTS_PER_TURN, timer_wait_ms(loop));
+	int n = epoll_wait(loop->epoll, events, EVENTS_PER_TURN, wait_ms);
 	if (n < 0 && (errno == EBADF || errno == EINVAL))
 		give_up();
 	for (int i = 0; i < n; i++) {
@@ -183,10 +186,29 @@ static void turn(struct loop *loop)
 		if (source->fd >= 0)
 			source->ready(loop, source->owner, events[i].events);
 	}
+	return n >= 0 && n < EVENTS_PER_TURN;
+}
+
+/* What has happened by now comes before what has become late, however long this process was busy or stopped: a wait tells of
+ * no more than its share of the descriptors that are ready, and of none where a signal came first, such as the one that lets a
+ * stopped process go on.  The kernel goes around among those that are ready, so there is an end to it. */
+static void look_at_all(struct loop *loop)
+{
+	size_t most = 2 + (loop->child_count * 4 + loop->watch_count + 2) / EVENTS_PER_TURN;
+	while (most-- > 0 && !look(loop, 0))
+		;
+}
+
+static void turn(struct loop *loop)
+{
+	look(loop, timer_wait_ms(loop));
+	uint64_t now = loop_now_us();
+	if (timer_is_due(loop, now))
+		look_at_all(loop);
 	if (loop->must_scan)
 		sweep_scan(loop);
 	child_step_all(loop);
-	timer_fire_due(loop);
+	timer_fire_due(loop, now);
 	free_dead(loop);
 	if (loop->happened) {
 		loop->happened = false;
@@ -231,6 +253,7 @@ bool loop_watch(struct loop *loop, int fd, void (*fn)(void *arg), void *arg, str
 	}
 	watch->next = loop->watches;
 	loop->watches = watch;
+	loop->watch_count++;
 	return true;
 }
 
@@ -243,6 +266,7 @@ void loop_unwatch(struct loop *loop, int fd)
 	if (watch == NULL)
 		return;
 	*at = watch->next;
+	loop->watch_count--;
 	epoll_ctl(loop->epoll, EPOLL_CTL_DEL, fd, NULL);
 	watch->source.fd = -1;
 	watch->next = loop->dead_watches;
@@ -263,6 +287,7 @@ static void fill_world(struct loop *loop)
 		.proc_stop = child_stop,
 		.proc_signal = child_signal,
 		.proc_write = child_write,
+		.proc_has_ended = child_has_ended,
 		.offload = pool_offload,
 		.on_turn = world_on_turn,
 		.on_signal = world_on_signal,
@@ -339,6 +364,7 @@ void loop_destroy(struct loop *loop, uint64_t grace_ms)
 
 void loop_forget_parents(void)
 {
+	bodies_forget_parents();
 	is_open = false;
 }
 

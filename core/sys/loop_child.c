@@ -6,8 +6,12 @@
  *                           v
  *                        ENDING: SIGTERM, later SIGKILL --nobody left--> on_exit
  *
+ * This process may be stopped (Ctrl-Z, a debugger) between any two lines: what follows SIGKILL is timed from when it was
+ * sent, not from when it was due.
+ *
  * It does not know how left-overs are found; see loop_sweep.c. */
 #include "base/mem.h"
+#include "sys/bodies_internal.h"
 #include "sys/loop_internal.h"
 
 #include <errno.h>
@@ -245,6 +249,12 @@ static void exit_ready(struct loop *loop, void *owner, uint32_t events)
 	loop->must_scan = true;
 }
 
+bool child_has_ended(void *ctx, const struct world_proc *child)
+{
+	(void)ctx;
+	return child->exited;
+}
+
 struct world_proc *child_start(void *ctx, const struct world_spawn *spec, struct err *err)
 {
 	struct loop *loop = ctx;
@@ -267,6 +277,7 @@ struct world_proc *child_start(void *ctx, const struct world_spawn *spec, struct
 		kill(-child->pid, SIGKILL);
 		while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
 			;
+		bodies_end(child->slot);
 		child_free(loop, child);
 		return NULL;
 	}
@@ -298,8 +309,10 @@ static void tick_at(struct world_proc *child, uint64_t due_us)
 static void pass(struct world_proc *child, uint64_t now)
 {
 	bool killing = now >= child->kill_us;
+	if (killing && child->killed_us == 0)
+		child->killed_us = now;
 	sweep_signal(child->loop, child, killing ? SIGKILL : SIGTERM);
-	bool is_stuck = killing && now >= child->kill_us + 100 * PASS_US;
+	bool is_stuck = killing && now >= child->killed_us + 100 * PASS_US;
 	uint64_t next = now + (is_stuck ? 20 * PASS_US : PASS_US);
 	/* While the main process is still there, nobody else ends before the kill. */
 	if (!child->exited && !killing)
@@ -310,12 +323,13 @@ static void pass(struct world_proc *child, uint64_t now)
 
 static bool is_hopeless(const struct world_proc *child, uint64_t now)
 {
-	return child->kill_us != LOOP_NEVER && now >= child->kill_us + GIVE_UP_US;
+	return child->killed_us != 0 && now >= child->killed_us + GIVE_UP_US;
 }
 
 static void give_up(struct world_proc *child, uint64_t now)
 {
 	sweep_give_up(child->loop, child);
+	child->slot = BODIES_NO_SLOT; /* it stays on record: the next pawl will try */
 	if (!child->exited)
 		child->ended_us = now;
 	finish(child);
@@ -421,6 +435,7 @@ static void finish(struct world_proc *child)
 		.max_rss_kib = (uint64_t)usage.ru_maxrss,
 		.leftovers = (uint32_t)child->left.len,
 	};
+	bodies_end(child->slot);
 	unlink_child(loop, child);
 	timer_drop(loop, child->tick);
 	child->tick = NULL;

@@ -113,6 +113,7 @@ struct world_proc {
 	struct buf input; /* what the child has not taken yet, from input_at on */
 	size_t input_at;
 	char *marker; /* NULL: none */
+	int32_t slot; /* of its record; see bodies_internal.h */
 
 	uint64_t started_us;
 	uint64_t ended_us;
@@ -120,6 +121,7 @@ struct world_proc {
 		closed_us; /* when its streams were found at their end, after ended_us; 0: not yet */
 	uint64_t deadline_us; /* draining: until when; ending: the next pass */
 	uint64_t kill_us;     /* from here on SIGKILL */
+	uint64_t killed_us;   /* when it was first sent; 0: not yet */
 	struct world_timer *tick;
 	VEC(struct left) left;
 
@@ -158,6 +160,7 @@ struct loop {
 		*dead; /* freed at the end of the turn: events in hand may point at them */
 
 	struct loop_watch_entry *watches;
+	size_t watch_count;
 	struct loop_watch_entry *dead_watches;
 
 	VEC(struct stranger) strangers; /* from before loop_create, or given up */
@@ -185,8 +188,9 @@ struct world_timer *timer_add(struct loop *loop, uint64_t due_us, void (*fire)(v
 void timer_drop(struct loop *loop, struct world_timer *timer);
 /* Milliseconds until the first one is due, rounded up; -1: none. */
 int timer_wait_ms(const struct loop *loop);
-/* Fires what was due when it was called, in order of time; what callbacks start waits for the next turn. */
-void timer_fire_due(struct loop *loop);
+bool timer_is_due(const struct loop *loop, uint64_t now_us);
+/* Fires what was due at that time, in order of time; what callbacks start waits for the next turn. */
+void timer_fire_due(struct loop *loop, uint64_t now_us);
 void timer_finish(struct loop *loop);
 
 /* loop_pool.c */
@@ -208,6 +212,7 @@ void child_stop(void *ctx, struct world_proc *child, uint64_t grace_ms);
 void child_signal(void *ctx, struct world_proc *child, int signal);
 void child_write(void *ctx, struct world_proc *child, str bytes);
 struct world_proc *child_of_pid(const struct loop *loop, int32_t pid);
+bool child_has_ended(void *ctx, const struct world_proc *child);
 /* Moves every child on whose main process has ended. */
 void child_step_all(struct loop *loop);
 void child_free(struct loop *loop, struct world_proc *child);

@@ -3,6 +3,7 @@
 #include "sys/loop_internal.h"
 
 #include "base/mem.h"
+#include "sys/bodies_internal.h"
 #include "sys/limits.h"
 
 #include <errno.h>
@@ -40,6 +41,7 @@ struct spawn_job {
 	const struct world_spawn *spec;
 	const bool *reset_signals;
 	const struct rlimit *files; /* open files it may have, or NULL: as we */
+	struct body_note note;
 	int fds[3];
 	enum spawn_step step;
 	int error;
@@ -87,6 +89,23 @@ void spawn_finish(struct loop *loop)
 	loop->null_fd = -1;
 }
 
+/* In the child, before it may do anything: puts it on record (see bodies.h).  False where nobody is left to wait for it:
+ * whoever looks for what a killed pawl left looks only after that, so that a child is recorded by then, or does not begin. */
+NO_SANITIZE static bool record_child(struct body_note *note)
+{
+	if (note->has_limit)
+		syscall(SYS_prlimit64, 0, BODIES_RLIMIT, &note->limit, NULL);
+	int fd = note->fd < 0 ? -1
+	                      : (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/stat",
+					O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		syscall(SYS_read, fd, note->slot, sizeof(note->slot) - 1);
+		syscall(SYS_close, fd);
+		syscall(SYS_pwrite64, note->fd, note->slot, sizeof(note->slot), note->at);
+	}
+	return syscall(SYS_getppid) == note->parent;
+}
+
 /* In the child, on its own stack but in our memory, with every signal blocked: nothing here may allocate, lock or call
  * what a sanitizer has replaced. */
 NO_SANITIZE static int child_main(void *arg)
@@ -95,7 +114,9 @@ NO_SANITIZE static int child_main(void *arg)
 	const struct world_spawn *spec = job->spec;
 	static const uint64_t zeros[8];
 	job->step = STEP_SETUP;
-	if (setpgid(0, 0) != 0)
+	/* A session of its own, and so a process group: what a shell or `timeout` in it puts into another group is in it
+	 * still, and a terminal is out of its reach (reading from one would stop it for ever). */
+	if (setsid() < 0 || !record_child(&job->note))
 		goto fail;
 	for (int i = 0; i < 3; i++) {
 		if (syscall(SYS_dup3, job->fds[i], i, 0) < 0)
@@ -276,6 +297,7 @@ bool spawn_child(struct loop *loop, struct world_proc *child, const struct world
 	struct err *err)
 {
 	child->exit.fd = child->in.fd = child->out[0].fd = child->out[1].fd = -1;
+	child->slot = BODIES_NO_SLOT;
 	char *path = find_program(spec, err);
 	if (path == NULL)
 		return false;
@@ -286,6 +308,7 @@ bool spawn_child(struct loop *loop, struct world_proc *child, const struct world
 			.spec = spec,
 			.reset_signals = loop->reset_signals,
 			.files = limits_for_child()};
+		child->slot = bodies_begin(&job.note);
 		job.fds[0] = pipes.child[0] >= 0 ? pipes.child[0] : loop->null_fd;
 		job.fds[1] = pipes.child[1];
 		job.fds[2] = spec->merge_stderr ? pipes.child[1] : pipes.child[2];
@@ -293,6 +316,8 @@ bool spawn_child(struct loop *loop, struct world_proc *child, const struct world
 		ok = child->pid > 0 || job_error(&job, err);
 	}
 	free(path);
+	if (!ok)
+		bodies_end(child->slot);
 	for (int i = 0; i < 3; i++) {
 		close_fd(&pipes.child[i]);
 		if (!ok)

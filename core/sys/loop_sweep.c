@@ -1,10 +1,11 @@
 /* loop_sweep: what children leave behind.  As a child subreaper we become the parent of every process whose own parent
- * ended; so a descendant of a child that is gone is either such an orphan or below one.  Whose it is shows its process
- * group, the marker in its environment, or the pipe that it still holds.  Orphans that show none of these (own session,
- * empty environment) fall to the last child that runs, and to loop_destroy.
+ * ended; so a descendant of a child that is gone is either such an orphan or below one.  Whose it is shows its session,
+ * its process group, its limit (bodies.h), the marker in its environment, or the pipe that it still holds.  Orphans that
+ * show none of these fall to the last child that runs, and to loop_destroy.
  *
  * The usual child leaves nobody: that costs one read of a file of /proc that stays open. */
 #include "base/mem.h"
+#include "sys/bodies_internal.h"
 #include "sys/loop_internal.h"
 
 #include <errno.h>
@@ -164,10 +165,21 @@ static bool holds_pipe(const struct world_proc *child, int32_t pid)
 	return false;
 }
 
-/* Whether another child shows as the owner; loop->env holds the orphan's environment. */
-static bool is_anothers(struct loop *loop, const struct world_proc *child, int32_t pgrp)
+static bool is_in_slot(const struct loop *loop, int32_t slot)
 {
-	const struct world_proc *leader = child_of_pid(loop, pgrp);
+	const struct world_proc *child = loop->children;
+	while (child != NULL && child->slot != slot)
+		child = child->next;
+	return child != NULL;
+}
+
+/* Whether another child shows as the owner; loop->env holds the orphan's environment. */
+static bool is_anothers(
+	struct loop *loop, const struct world_proc *child, const struct proc_stat *stat)
+{
+	const struct world_proc *leader = child_of_pid(loop, stat->session);
+	if (leader == NULL)
+		leader = child_of_pid(loop, stat->pgrp);
 	if (leader != NULL && leader != child)
 		return true;
 	for (const struct world_proc *other = loop->children; other != NULL; other = other->next) {
@@ -185,12 +197,16 @@ static enum owner owner_of(
 	if (!proc_read_stat(pid, &stat) || !proc_stat_is_live(&stat))
 		return OWNER_ZOMBIE;
 	*id = stat.id;
-	if (stat.pgrp == child->pid || find_left(child, stat.id) != NULL)
+	if (stat.pgrp == child->pid || stat.session == child->pid ||
+		find_left(child, stat.id) != NULL)
 		return OWNER_MINE;
+	int32_t slot = bodies_slot_of(pid);
+	if (slot != BODIES_NO_SLOT && is_in_slot(loop, slot))
+		return slot == child->slot ? OWNER_MINE : OWNER_OTHER;
 	proc_read_env(pid, &loop->env);
 	if (child->marker != NULL && proc_env_has(buf_str(&loop->env), str_of(child->marker), true))
 		return OWNER_MINE;
-	if (is_anothers(loop, child, stat.pgrp))
+	if (is_anothers(loop, child, &stat))
 		return OWNER_OTHER;
 	if (loop->child_count == 1 || holds_pipe(child, pid))
 		return OWNER_MINE;
@@ -227,24 +243,6 @@ struct sweep_count sweep_count(struct loop *loop, const struct world_proc *child
 }
 
 /* ---- ending ---- */
-
-/* Marks what descends from what is marked. */
-static void mark_descendants(struct proc_table *table)
-{
-	bool changed = true;
-	/* Parents mostly have the lower number, so this settles in two rounds. */
-	while (changed) {
-		changed = false;
-		for (size_t i = 0; i < table->list.len; i++) {
-			struct proc_stat *stat = &table->list.ptr[i];
-			if (stat->is_marked)
-				continue;
-			const struct proc_stat *parent = proc_table_find(table, stat->ppid);
-			stat->is_marked = parent != NULL && parent->is_marked;
-			changed |= stat->is_marked;
-		}
-	}
-}
 
 static void mark_pid(struct proc_table *table, int32_t pid)
 {
@@ -316,7 +314,7 @@ void sweep_signal(struct loop *loop, struct world_proc *child, int signal)
 	proc_table_read(table);
 	mark_pid(table, child->pid);
 	mark_orphans(loop, child);
-	mark_descendants(table);
+	proc_mark_descendants(table);
 	bool to_group = send_group(child, signal);
 	for (size_t i = 0; i < table->list.len; i++) {
 		const struct proc_stat *stat = &table->list.ptr[i];
@@ -362,7 +360,7 @@ static void signal_all(struct loop *loop, const struct pid_list *roots, int sign
 	proc_table_read(&loop->table);
 	for (size_t i = 0; i < roots->len; i++)
 		mark_pid(&loop->table, roots->ptr[i]);
-	mark_descendants(&loop->table);
+	proc_mark_descendants(&loop->table);
 	for (size_t i = 0; i < loop->table.list.len; i++) {
 		const struct proc_stat *stat = &loop->table.list.ptr[i];
 		if (stat->is_marked && proc_stat_is_live(stat))
@@ -373,16 +371,19 @@ static void signal_all(struct loop *loop, const struct pid_list *roots, int sign
 void sweep_all(struct loop *loop, uint64_t grace_ms)
 {
 	struct pid_list list = {0};
-	uint64_t start = loop_now_us();
+	uint64_t start = loop_now_us() / 1000;
+	uint64_t killed = 0;
 	bool told = false;
 	while (reap_all(loop, &list) > 0) {
-		uint64_t spent = (loop_now_us() - start) / 1000;
-		if (spent >= GIVE_UP_MS && spent - GIVE_UP_MS >= grace_ms)
+		uint64_t now = loop_now_us() / 1000;
+		if (killed != 0 && now - killed >= GIVE_UP_MS)
 			break;
-		if (spent >= grace_ms)
+		if (now - start >= grace_ms) {
 			signal_all(loop, &list, SIGKILL);
-		else if (!told)
+			killed = killed != 0 ? killed : now;
+		} else if (!told) {
 			signal_all(loop, &list, SIGTERM);
+		}
 		told = true;
 		poll(NULL, 0, 5);
 	}

@@ -92,17 +92,19 @@ int timer_wait_ms(const struct loop *loop)
 	return ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
-void timer_fire_due(struct loop *loop)
+bool timer_is_due(const struct loop *loop, uint64_t now_us)
+{
+	return loop->timers.heap.len > 0 && loop->timers.heap.ptr[0]->due_us <= now_us;
+}
+
+void timer_fire_due(struct loop *loop, uint64_t now_us)
 {
 	struct loop_timers *timers = &loop->timers;
-	if (timers->heap.len == 0)
-		return;
-	uint64_t now = loop_now_us();
 	uint64_t newer = timers->next_seq;
-	/* A timer started below is due no earlier than `now`, so all older ones that are due come before it. */
-	while (timers->heap.len > 0) {
+	/* A timer started below is due no earlier than that, so all older ones that are due come before it. */
+	while (timer_is_due(loop, now_us)) {
 		struct world_timer *timer = timers->heap.ptr[0];
-		if (timer->due_us > now || timer->seq >= newer)
+		if (timer->seq >= newer)
 			break;
 		take_out(timers, timer);
 		struct world_timer fired = *timer;

@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -16,16 +15,6 @@
 
 /* An environment larger than this is not searched to its end; execve allows no more by default. */
 #define ENV_LIMIT (8u << 20)
-
-/* What a killed process may take to leave the table before we stop waiting (uninterruptible sleep). */
-#define DEATH_LIMIT_MS 5000u
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* As much as fits of a small file of /proc, NUL-terminated; 0 where it can't be read. */
 static size_t read_small(const char *path, char *out, size_t cap)
@@ -40,27 +29,31 @@ static size_t read_small(const char *path, char *out, size_t cap)
 	return len;
 }
 
-bool proc_read_stat(int32_t pid, struct proc_stat *out)
+bool proc_parse_stat(const char *text, struct proc_stat *out)
 {
-	char path[48];
-	char text[1024];
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	if (read_small(path, text, sizeof(text)) == 0)
-		return false;
 	/* The command's name is in parentheses and may itself hold spaces and parentheses. */
 	const char *at = strrchr(text, ')');
 	if (at == NULL || at[1] != ' ' || at[2] == '\0')
 		return false;
-	*out = (struct proc_stat){.id.pid = pid, .state = at[2]};
+	*out = (struct proc_stat){.id.pid = (int32_t)strtol(text, NULL, 10), .state = at[2]};
 	char *next = NULL;
 	out->ppid = (int32_t)strtol(at + 3, &next, 10);
 	out->pgrp = (int32_t)strtol(next, &next, 10);
-	for (int field = 6; field <= 19; field++)
+	out->session = (int32_t)strtol(next, &next, 10);
+	for (int field = 7; field <= 19; field++)
 		(void)strtoll(next, &next, 10);
 	out->threads = (int32_t)strtol(next, &next, 10);
 	(void)strtoll(next, &next, 10);
 	out->id.start = strtoull(next, &next, 10);
 	return true;
+}
+
+bool proc_read_stat(int32_t pid, struct proc_stat *out)
+{
+	char path[48];
+	char text[1024];
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	return read_small(path, text, sizeof(text)) > 0 && proc_parse_stat(text, out);
 }
 
 static int by_pid(const void *a, const void *b)
@@ -103,6 +96,23 @@ struct proc_stat *proc_table_find(const struct proc_table *table, int32_t pid)
 	if (table->list.len == 0)
 		return NULL;
 	return bsearch(&key, table->list.ptr, table->list.len, sizeof(key), by_pid);
+}
+
+void proc_mark_descendants(struct proc_table *table)
+{
+	bool changed = true;
+	/* Parents mostly have the lower number, so this settles in two rounds. */
+	while (changed) {
+		changed = false;
+		for (size_t i = 0; i < table->list.len; i++) {
+			struct proc_stat *stat = &table->list.ptr[i];
+			if (stat->is_marked)
+				continue;
+			const struct proc_stat *parent = proc_table_find(table, stat->ppid);
+			stat->is_marked = parent != NULL && parent->is_marked;
+			changed |= stat->is_marked;
+		}
+	}
 }
 
 void proc_read_env(int32_t pid, struct buf *out)
@@ -170,103 +180,6 @@ str proc_boot_id(void)
 	if (id[0] == '\0' && read_small("/proc/sys/kernel/random/boot_id", id, sizeof(id)) < 36)
 		return STR("");
 	return str_make(id, 36);
-}
-
-struct marked {
-	struct proc_id *ptr;
-	size_t len;
-	size_t cap;
-};
-
-static bool marked_has(const struct marked *list, struct proc_id id)
-{
-	for (size_t i = 0; i < list->len; i++) {
-		if (list->ptr[i].pid == id.pid && list->ptr[i].start == id.start)
-			return true;
-	}
-	return false;
-}
-
-/* One walk over /proc: signals what is marked and gives how many were there.  Before the kill each gets SIGTERM once. */
-static size_t end_pass(str prefix, struct marked *seen, struct buf *env, bool killing)
-{
-	DIR *dir = opendir("/proc");
-	if (dir == NULL)
-		return 0;
-	size_t found = 0;
-	int32_t self = (int32_t)getpid();
-	const struct dirent *entry;
-	while ((entry = readdir(dir)) != NULL) {
-		int32_t pid = entry_pid(entry);
-		struct stat owner;
-		struct proc_stat stat;
-		if (pid <= 0 || pid == self || fstatat(dirfd(dir), entry->d_name, &owner, 0) != 0 ||
-			owner.st_uid != geteuid())
-			continue;
-		proc_read_env(pid, env);
-		if (!proc_env_has(buf_str(env), prefix, false) || !proc_read_stat(pid, &stat) ||
-			!proc_stat_is_live(&stat))
-			continue;
-		found++;
-		bool is_new = !marked_has(seen, stat.id);
-		if (is_new)
-			*vec_push(seen) = stat.id;
-		if (killing) {
-			proc_send(stat.id, SIGKILL);
-		} else if (is_new) {
-			proc_send(stat.id, SIGTERM);
-			proc_send(stat.id, SIGCONT); /* a stopped one would never see the first */
-		}
-	}
-	closedir(dir);
-	return found;
-}
-
-size_t proc_end_marked(const char *marker_prefix, uint64_t grace_ms)
-{
-	str prefix = str_of(marker_prefix);
-	if (prefix.len == 0)
-		return 0;
-	struct marked seen = {0};
-	struct buf env = {0};
-	uint64_t start = now_ms();
-	unsigned empty = 0;
-	/* A process that forks and ends while we walk can slip through one pass, hardly through two. */
-	while (empty < 2) {
-		uint64_t spent = now_ms() - start;
-		if (spent > grace_ms && spent - grace_ms > DEATH_LIMIT_MS)
-			break;
-		if (end_pass(prefix, &seen, &env, spent >= grace_ms) > 0) {
-			empty = 0;
-			poll(NULL, 0, 10);
-		} else if (seen.len == 0) {
-			break;
-		} else {
-			empty++;
-		}
-	}
-	size_t ended = seen.len;
-	vec_finish(&seen);
-	buf_finish(&env);
-	return ended;
-}
-
-size_t proc_count_marked(const char *marker_prefix)
-{
-	struct proc_table table = {0};
-	struct buf env = {0};
-	size_t count = 0;
-	proc_table_read(&table);
-	for (size_t i = 0; i < table.list.len; i++) {
-		const struct proc_stat *stat = &table.list.ptr[i];
-		if (stat->id.pid == (int32_t)getpid() || !proc_stat_is_live(stat))
-			continue;
-		proc_read_env(stat->id.pid, &env);
-		count += proc_env_has(buf_str(&env), str_of(marker_prefix), false);
-	}
-	vec_finish(&table.list);
-	buf_finish(&env);
-	return count;
 }
 
 /* Appends `dir` made absolute; an empty one is the working directory, as in PATH. */

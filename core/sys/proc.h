@@ -22,14 +22,6 @@ bool proc_send(struct proc_id id, int signal);
  * of another boot mean nothing. */
 str proc_boot_id(void);
 
-/* Ends every process of this user whose environment holds an entry that begins with `marker_prefix`
- * ("NAME=VALUE...") and that is not this process: SIGTERM, up to grace_ms, SIGKILL; repeats until a pass finds none.
- * Gives how many were ended.  For what a killed pawl left behind. */
-size_t proc_end_marked(const char *marker_prefix, uint64_t grace_ms);
-
-/* How many there are of those, without ending any. */
-size_t proc_count_marked(const char *marker_prefix);
-
 /* Looks `name` up as execvp would, in the PATH value given: absolute path on the heap, or NULL.  A name with a slash is
  * taken relative to cwd (NULL: the process's own). */
 char *proc_which(const char *name, const char *path, const char *cwd);

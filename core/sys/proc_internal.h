@@ -10,6 +10,7 @@ struct proc_stat {
 	struct proc_id id;
 	int32_t ppid;
 	int32_t pgrp;
+	int32_t session;
 	int32_t threads;
 	char state;     /* R, S, D, T, t, Z, X, ... */
 	bool is_marked; /* for the caller's use */
@@ -18,6 +19,9 @@ struct proc_stat {
 struct proc_table {
 	VEC(struct proc_stat) list;
 };
+
+/* What /proc/PID/stat holds, ended by NUL; false where it is nothing like that. */
+bool proc_parse_stat(const char *text, struct proc_stat *out);
 
 /* False where there is no such process. */
 bool proc_read_stat(int32_t pid, struct proc_stat *out);
@@ -34,6 +38,9 @@ void proc_table_read(struct proc_table *table);
 
 /* NULL where it is not in the table. */
 struct proc_stat *proc_table_find(const struct proc_table *table, int32_t pid);
+
+/* Marks what descends from what is marked. */
+void proc_mark_descendants(struct proc_table *table);
 
 /* Replaces the content with the environment that the process was started with, entries ended by NUL; empty where
  * that can't be read, and for a moment while the process is inside exec. */

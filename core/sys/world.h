@@ -45,12 +45,14 @@ struct world {
 		void *ctx); /* CLOCK_MONOTONIC; what timeouts and durations are measured with */
 	int64_t (*wall_ms)(void *ctx); /* since 1970; never compared with mono_ms */
 
-	/* One-shot.  The timer is gone once it fired or was stopped; timer_stop accepts NULL. */
+	/* One-shot.  The timer is gone once it fired or was stopped; timer_stop accepts NULL.  A timer fires after all that had
+	 * happened when it was due, however late this process comes to it: output, ends of children, and what was put off to the
+	 * next turn with a timer of 0 ms. */
 	struct world_timer *(*timer_start)(
 		void *ctx, uint64_t ms, void (*fire)(void *arg), void *arg);
 	void (*timer_stop)(void *ctx, struct world_timer *timer);
 
-	/* Starts a child in a process group of its own.  NULL and *err (E-SPAWN-NOT-FOUND, E-SPAWN-CWD, E-SPAWN-SYSTEM)
+	/* Starts a child in a session and process group of its own.  NULL and *err (E-SPAWN-NOT-FOUND, E-SPAWN-CWD, E-SPAWN-SYSTEM)
 	 * where that failed; the callbacks never come then. */
 	struct world_proc *(*proc_start)(
 		void *ctx, const struct world_spawn *spec, struct err *err);
@@ -58,6 +60,8 @@ struct world {
 	void (*proc_stop)(void *ctx, struct world_proc *proc, uint64_t grace_ms);
 	/* Sends one signal to the child's process group. */
 	void (*proc_signal)(void *ctx, struct world_proc *proc, int signal);
+	/* Whether its main process has ended: on_exit comes as soon as what it left has ended too, or was ended. */
+	bool (*proc_has_ended)(void *ctx, const struct world_proc *proc);
 	/* Queues more standard input; an empty str ends it. */
 	void (*proc_write)(void *ctx, struct world_proc *proc, str bytes);
 

@@ -72,6 +72,8 @@ db.commit()'
 	done
 	ok pawl doctor
 	says "no run was left behind"
+	says "found in any session and environment"
+	says_not "of a run that is gone"
 	kill -9 $pid
 	wait $pid || true
 	ok pawl doctor

@@ -226,6 +226,14 @@ static void offload(void *ctx, void (*work)(void *arg), void (*done)(void *arg),
 	event->arg = arg;
 }
 
+/* A fake one leaves nothing behind. */
+static bool proc_has_ended(void *ctx, const struct world_proc *proc)
+{
+	(void)ctx;
+	(void)proc;
+	return false;
+}
+
 static void on_turn(void *ctx, void (*fn)(void *arg), void *arg)
 {
 	struct fake_world *fake = ctx;
@@ -305,6 +313,7 @@ void fake_world_init(struct fake_world *fake)
 		.proc_stop = proc_stop,
 		.proc_signal = proc_signal,
 		.proc_write = proc_write,
+		.proc_has_ended = proc_has_ended,
 		.offload = offload,
 		.on_turn = on_turn,
 		.on_signal = on_signal,

@@ -105,9 +105,9 @@ static void store_keeps_its_identity(void **state)
 {
 	struct project *p = *state;
 	struct store *store = open_store(p, STORE_WRITE);
-	char *id = mem_dup(store_id(store), 32);
+	char *id = mem_dup(store_bodies(store)->marker, strlen("PAWL_ATTEMPT_ID=") + 33);
 	char *secret = mem_dup(store_secret_key(store).ptr, 32);
-	assert_int_equal(strspn(id, "0123456789abcdef"), 32);
+	assert_int_equal(strspn(strchr(id, '=') + 1, "0123456789abcdef"), 32);
 	assert_int_equal(store_secret_key(store).len, 32);
 	char *real = realpath(p->path, NULL);
 	assert_string_equal(store_project_path(store), real);
@@ -115,7 +115,7 @@ static void store_keeps_its_identity(void **state)
 	store_close(store);
 	for (int i = 0; i < 2; i++) {
 		store = open_store(p, i ? STORE_WRITE : STORE_READ);
-		assert_string_equal(store_id(store), id);
+		assert_string_equal(store_bodies(store)->marker, id);
 		assert_memory_equal(store_secret_key(store).ptr, secret, 32);
 		store_close(store);
 	}

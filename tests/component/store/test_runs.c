@@ -84,7 +84,7 @@ static void run_of_a_gone_owner_is_interrupted(void **state)
 	struct run_row gone = mine;
 	gone.owner.start++; /* the pid was given to another process */
 	struct run_row other_boot = mine;
-	other_boot.owner_boot = STR("00000000-0000-0000-0000-000000000000");
+	other_boot.owner_here = STR("00000000-0000-0000-0000-000000000000/1:2/3");
 	struct run_row ended = gone;
 	ended.state = RUN_COMPLETED;
 	assert_ok(p, runs_create(store, &mine, &id, &p->err));
@@ -117,8 +117,10 @@ static void run_of_a_gone_owner_is_interrupted(void **state)
 	assert_ok(p, runs_get(store, &p->arena, 2, &got, &found, &p->err));
 	assert_int_equal(got.state, RUN_INTERRUPTED);
 	assert_int_equal(got.ended_ms, 4321);
+	assert_false(got.is_live);
 	assert_ok(p, runs_get(store, &p->arena, 1, &got, &found, &p->err));
 	assert_int_equal(got.state, RUN_RUNNING);
+	assert_true(got.is_live);
 	assert_ok(p, runs_reconcile(store, &p->arena, &ids, &count, &p->err));
 	assert_int_equal(count, 0);
 	store_close(store);

@@ -1,4 +1,4 @@
-/* proc: processes by pid and start time, and ending them by a mark in their environment. */
+/* proc: processes by pid and start time. */
 #include "base/buf.h"
 #include "sys/proc.h"
 #include "sys/proc_internal.h"
@@ -15,7 +15,6 @@
 #include <cmocka.h>
 
 static const char *marks[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "PAWL_TEST_RUN=abc/1", NULL};
-static const char *others[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "PAWL_TEST_RUN=abd/1", NULL};
 
 /* Starts `sh -c script` and waits until it has written a line, so that exec is over. */
 static pid_t start_sh(const char *script, const char **env)
@@ -132,32 +131,6 @@ static void environment_is_searched_by_entry(void **state)
 	buf_finish(&buf);
 }
 
-static void marked_are_ended_and_nobody_else(void **state)
-{
-	(void)state;
-	pid_t mine = start_sh("echo; exec sleep 30", marks);
-	pid_t stubborn = start_sh("trap '' TERM; echo; while :; do sleep 0.05; done", marks);
-	pid_t away = start_sh("(setsid sh -c 'echo; exec sleep 30' &)", marks);
-	pid_t stopped = start_sh("echo; kill -STOP $$", marks);
-	pid_t other = start_sh("echo; exec sleep 30", others);
-	size_t ended = proc_end_marked("PAWL_TEST_RUN=abc/", 200);
-	/* The stubborn one's own `sleep` children may count or not. */
-	assert_in_range(ended, 4, 20);
-	int status = 0;
-	assert_int_equal(waitpid(mine, &status, WNOHANG), mine);
-	assert_int_equal(WTERMSIG(status), SIGTERM);
-	assert_int_equal(waitpid(stubborn, &status, WNOHANG), stubborn);
-	assert_int_equal(WTERMSIG(status), SIGKILL);
-	assert_int_equal(waitpid(stopped, &status, WNOHANG), stopped);
-	assert_int_equal(WTERMSIG(status), SIGTERM);
-	assert_int_equal(waitpid(away, &status, 0), away);
-	assert_int_equal(waitpid(other, &status, WNOHANG), 0);
-	assert_int_equal(proc_end_marked("PAWL_TEST_RUN=abc/", 0), 0);
-	assert_int_equal(proc_end_marked("", 0), 0);
-	assert_int_equal(proc_end_marked("PAWL_TEST_RUN=abd/", 0), 1);
-	reap_all();
-}
-
 static void assert_which(const char *name, const char *path, const char *cwd, const char *want)
 {
 	char *got = proc_which(name, path, cwd);
@@ -213,7 +186,6 @@ int main(void)
 		cmocka_unit_test(boot_has_an_identity),
 		cmocka_unit_test(table_has_everybody_by_number),
 		cmocka_unit_test(environment_is_searched_by_entry),
-		cmocka_unit_test(marked_are_ended_and_nobody_else),
 		cmocka_unit_test(which_finds_what_execvp_would),
 	};
 	return cmocka_run_group_tests_name("proc", tests, NULL, NULL);
