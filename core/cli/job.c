@@ -170,7 +170,7 @@ int job_execute(struct job *job, bool wants_exit_code)
 		return talk_fail(job->cli, &err);
 	job_reconcile(job);
 	if (job->options.seal)
-		job->options.seal->is_spoiled = job->cli->has_told;
+		job->options.seal->is_spoiled |= job->cli->has_told;
 	if (job->options.plan)
 		store_read_begin(job->store);
 	if (!engine_run(stage.world, job->store, cli_types(job->cli), job->workflow, &job->options,

@@ -218,7 +218,8 @@ static void prepare(struct engine *engine)
 {
 	const struct workflow *workflow = engine->workflow;
 	engine->units = arena_array(&engine->arena, struct unit, workflow->node_count);
-	engine->memo = fact_memo_create(!engine->options->plan && !engine->options->verify);
+	engine->memo = fact_memo_create(
+		!engine->options->plan && !engine->options->verify, engine->options->rehash);
 	engine->watch = artifact_watch_create();
 	for (uint32_t i = 0; i < workflow->node_count; i++) {
 		struct unit *unit = &engine->units[i];
