@@ -241,17 +241,16 @@ static int by_place(const void *a, const void *b)
 }
 
 /* A node that was skipped looked at nothing.  Of one that was reused, what its key was made of and what its stored result
- * read are all that decided, where its type says so; items and the age of a result are more than that.  A sentence may
- * have a secret in it, which only a look knows how to mask. */
+ * read are all that decided, where its type says so; the age of a result is more than that.  What holds other nodes or
+ * items is completed anew each time.  A sentence may have a secret in it, which only a look knows how to mask. */
 static bool can_vouch(const struct unit *unit)
 {
 	if (unit->node->secrets.len)
 		return false;
 	if (unit->state == NODE_SKIPPED)
 		return true;
-	return unit->state == NODE_REUSED && unit->type &&
-	       (unit->type->type->caps & PAWL_CAP_KEY_STABLE) && !unit->node->fan_out &&
-	       !unit->node->ttl_ms;
+	return unit->state == NODE_REUSED && !unit->node->ttl_ms &&
+	       (unit->type->type->caps & PAWL_CAP_KEY_STABLE);
 }
 
 static void add_unit(struct making *m, const struct unit *unit)

@@ -34,6 +34,12 @@ def an_empty_directory_goes(p):
 
 
 @tree(setup=lambda p: os.mkdir(p.path("dir/sub")))
+def an_empty_directory_is_renamed(p):
+    os.rename(p.path("dir/sub"), p.path("dir/sud"))
+    looks(p, "t")
+
+
+@tree(setup=lambda p: os.mkdir(p.path("dir/sub")))
 def a_directory_becomes_a_file(p):
     os.rmdir(p.path("dir/sub"))
     p.write("dir/sub", "")
@@ -163,6 +169,23 @@ def a_file_is_replaced_by_a_link(p):
     os.rename(p.path("in.txt"), p.path("in2.txt"))
     os.symlink("in2.txt", p.path("in.txt"))
     looks(p)
+
+
+MADE = "name: w\nnodes:\n  - id: a\n    reads: []\n    writes: [link, empty]\n    bash: ln -sfn in.txt link; mkdir -p empty\n"
+
+
+@scenario(workflow=MADE)
+def a_link_that_was_made_goes(p):
+    os.unlink(p.path("link"))
+    looks(p)
+    assert os.readlink(p.path("link")) == "in.txt"
+
+
+@scenario(workflow=MADE)
+def a_directory_that_was_made_goes(p):
+    os.rmdir(p.path("empty"))
+    looks(p)
+    assert os.path.isdir(p.path("empty"))
 
 
 def twins(p):

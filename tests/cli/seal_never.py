@@ -20,7 +20,7 @@ NEVER = {
     "skipped_secret": HI + "  - id: b\n    secrets: [FOO]\n    depends_on: [a]\n    when: \"$a.output == 'b'\"\n    bash: echo\n",
     "artifacts": "name: w\nnodes:\n  - id: a\n    reads: []\n    bash: echo hi >\"$ARTIFACTS_DIR/f\"\n",
     "policy": "name: w\npolicy: [rule.lua]\nnodes:\n  - id: a\n    reads: []\n    bash: echo hi\n",
-    "other_type": "name: w\nnodes:\n  - id: a\n    reads: []\n    good: hi\n",
+    "other_type": "name: w\nnodes:\n  - id: a\n    unstable: hi\n",
 }
 
 
@@ -31,7 +31,7 @@ def never(name):
 
     def setup(p):
         p.write("rule.lua", "return {api = 1, reuse = function(node, stored) return true end}\n")
-        p.plugin("good")  # a type that does not say that its keys rest on nothing else
+        p.plugin("unstable")  # a type that does not say that its keys rest on nothing else
     change.__name__ = f"never_{name}"
     scenario(workflow=NEVER[name], setup=setup, sealed=False)(change)
 
@@ -178,6 +178,7 @@ def with_meddle(p):
         os.mkdir(p.path(d))
     p.write("d/f", "one\n")
     p.write("d2/f", "two\n")
+    os.mkdir(p.path("dir/empty"))
 
 
 def meddling(script):
@@ -198,9 +199,9 @@ def another_run_while_it_was_looked_at(p):
 
 
 @scenario(workflow=MEDDLE, setup=with_meddle)
-def a_file_went_while_it_was_looked_at(p):
-    """Nothing that is left in the tree is young."""
-    meddling("rm dir/b\n")(p, 2)
+def a_directory_went_while_it_was_looked_at(p):
+    """Nothing that is left in the tree is young, and no content was looked at."""
+    meddling("rmdir dir/empty\n")(p, 2)
     looks(p, "tree", "last")
 
 

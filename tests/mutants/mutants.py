@@ -67,7 +67,7 @@ def test(tests):
 def prepare(mutants):
     """Unchanged, everything passes: else a failure would say nothing."""
     copy_sources()
-    for step in (run("cmake", "--preset", "dev"), run("cmake", "--build", str(BUILD), "-j", JOBS)):
+    for step in (run("cmake", "--preset", "dev", "-DPAWL_WERROR=OFF"), run("cmake", "--build", str(BUILD), "-j", JOBS)):
         if step.returncode:
             sys.exit(step.stdout)
     for tests in sorted({mutant.tests for mutant in mutants}):
@@ -82,8 +82,9 @@ def play(mutant):
     try:
         built = build(mutant.tests)
         if built.returncode:
-            sys.exit(f"{mutant}\nit does not build\n{built.stdout}")
-        return test(mutant.tests).returncode != 0
+            print(built.stdout)
+            return "DOES NOT BUILD"
+        return "killed" if test(mutant.tests).returncode else "SURVIVED"
     finally:
         path.write_text(mutant.text, encoding="utf-8")
 
@@ -95,9 +96,9 @@ def main():
     prepare(mutants)
     survived = 0
     for mutant in mutants:
-        killed = play(mutant)
-        survived += not killed
-        print("killed  " if killed else "SURVIVED", mutant, flush=True)
+        word = play(mutant)
+        survived += word != "killed"
+        print(f"{word:8}", mutant, flush=True)
     print(f"{len(mutants) - survived} killed, {survived} survived")
     return bool(survived)
 

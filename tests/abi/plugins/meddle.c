@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#ifndef MEDDLE_KEYWORD
+#define MEDDLE_KEYWORD "meddle"
+#define MEDDLE_CAPS    (1u << 4) /* PAWL_CAP_KEY_STABLE, newer than this header */
+#endif
+
 static pawl_status cache_key(const pawl_host *host, pawl_node *node, pawl_hash *hash)
 {
 	(void)node;
@@ -22,13 +27,13 @@ static pawl_status start(const pawl_host *host, pawl_node *node, pawl_run *run)
 }
 
 static const pawl_type type = {.size = sizeof(type),
-	.keyword = "meddle",
+	.keyword = MEDDLE_KEYWORD,
 	.summary = "a test",
-	.caps = PAWL_CAP_PROVABLE | 1u << 4, /* PAWL_CAP_KEY_STABLE, newer than this header */
+	.caps = PAWL_CAP_PROVABLE | MEDDLE_CAPS,
 	.cacheable = PAWL_CACHE_ALWAYS,
 	.cache_key = cache_key,
 	.start = start};
 static const pawl_type *const types[] = {&type, NULL};
 
 const pawl_plugin pawl_plugin_v1 = {
-	PAWL_PLUGIN_HEAD, .id = "test.meddle", .version = "1.0", .types = types};
+	PAWL_PLUGIN_HEAD, .id = "test." MEDDLE_KEYWORD, .version = "1.0", .types = types};
