@@ -20,6 +20,9 @@ struct run_args {
 	const char *input_file;
 	int64_t jobs;
 	struct arg_list words, rest;
+	bool rehash;
+	const struct arg *args; /* all that the command knows, filled */
+	size_t count;
 };
 
 static void run_args_finish(struct run_args *a)
@@ -123,22 +126,24 @@ static uint32_t jobs_for(struct cli *cli, int64_t wanted)
 	return most;
 }
 
-/* Whether the command line asks for nothing but a run. */
-static bool is_plain(const struct run_args *a)
-{
-	return !a->reuse && !a->no_resume && !a->resume && !a->force.list.len && !a->force_all &&
-	       !a->from.list.len && !a->until.list.len && !a->no_suspect && !a->input_file;
-}
-
 /* Puts `-i name=value` and the input file together and checks them against what the workflow declares: all problems at once. */
 bool inputs_read(struct cli *cli, const struct workflow *workflow, const struct arg_list *given,
 	const char *file, const char *stored, const struct value **out);
+
+/* Options are compared as bytes (seal.c), those between members too. */
+static void job_init(struct job *job, struct cli *cli, bool is_plan)
+{
+	memset(job, 0, sizeof(*job));
+	job->cli = cli;
+	job->options.plan = is_plan;
+}
 
 static int run_job(struct job *job, struct run_args *a, const char *stored_inputs)
 {
 	struct cli *cli = job->cli;
 	job->options.fail_fast = a->fail_fast;
 	job->options.no_suspect = a->no_suspect;
+	job->options.rehash = a->rehash;
 	job->options.verbose = cli->is_verbose;
 	if (!a->jobs || a->jobs >= 100000)
 		return rows_usage(cli, "leave it out: as many as there are CPUs",
@@ -202,7 +207,7 @@ static bool open_store(struct job *job, enum store_mode mode)
 	return job->store != NULL;
 }
 
-/* Done where a seal holds; the store is open then, and may be where it does not. */
+/* Done where there is a seal and it holds; where there is one the store is open afterwards. */
 static bool try_seal(struct job *job, struct sealing *sealing)
 {
 	struct seal *seal = seal_open(cli_project(job->cli), &sealing->request);
@@ -228,18 +233,20 @@ static int load_and_run(struct job *job, struct run_args *a, const char *path)
 static int run_workflow(struct cli *cli, struct run_args *a, bool is_plan)
 {
 	const char *name = one_word(cli, a, "workflow", true);
-	struct job job = {.cli = cli, .options = {.plan = is_plan}};
+	struct job job;
 	const char *path = name ? cli_find_workflow(cli, name) : NULL;
 	struct sealing sealing;
 	if (!path)
 		return EXIT_USAGE;
+	job_init(&job, cli, is_plan);
 	job.options.arguments = join_rest(cli, &a->rest);
-	bool is_sealable = !is_plan && is_plain(a);
-	if (is_sealable) {
-		sealing_init(&sealing, cli, path, &a->inputs, job.options.arguments);
+	if (!is_plan) {
+		const struct given given = {a->args, a->count, job.options.arguments};
+		sealing_init(&sealing, cli, path, &given);
+		sealing.request.is_spoiled = a->input_file; /* what it gives is not in the guard */
 		job.options.seal = &sealing.request;
 	}
-	if (!is_sealable || !try_seal(&job, &sealing))
+	if (is_plan || !try_seal(&job, &sealing))
 		job.code = load_and_run(&job, a, path);
 	store_close(job.store);
 	workflow_destroy(job.workflow);
@@ -294,9 +301,11 @@ static int resume_run(struct cli *cli, struct run_args *a, bool is_plan)
 	int code = EXIT_USAGE;
 	struct run_row row = {0};
 	const char *which = one_word(cli, a, "run", false);
-	struct job job = {.cli = cli, .options = {.plan = is_plan}, .code = EXIT_USAGE};
+	struct job job;
 	if (!which)
 		return EXIT_USAGE;
+	job_init(&job, cli, is_plan);
+	job.code = EXIT_USAGE;
 	bool may_write = !is_plan && cli_has_store(cli);
 	job.store = cli_store(cli, may_write ? STORE_WRITE : STORE_READ_OR_EMPTY, &code);
 	if (!job.store)
@@ -336,10 +345,12 @@ static int with_args(struct cli *cli, const struct command *command, int argc, c
 		{"no-suspect", 0, ARG_FLAG, &a.no_suspect, NULL},
 		{"input", 'i', ARG_LIST, &a.inputs, NULL},
 		{"input-file", 0, ARG_VALUE, &a.input_file, NULL},
+		{"rehash", 0, ARG_FLAG, &a.rehash, NULL},
 		{"exit-code", 0, ARG_FLAG, &a.exit_code, NULL},
 	};
-	if (args_parse(cli, command, args, sizeof(args) / sizeof(args[0]), argc, argv, &a.words,
-		    &a.rest, &code))
+	a.args = args;
+	a.count = sizeof(args) / sizeof(args[0]);
+	if (args_parse(cli, command, args, a.count, argc, argv, &a.words, &a.rest, &code))
 		code = run(cli, &a, is_plan || a.dry_run);
 	run_args_finish(&a);
 	return code;
@@ -369,6 +380,7 @@ static int run_plan(struct cli *cli, int argc, char **argv)
 	"      --until NODE           only it and what is above it\n"                                        \
 	"  -j, --jobs N               so many at once; default: the number of CPUs\n"                        \
 	"      --fail-fast            stop everything at the first failure\n"                                \
+	"      --rehash               read every file again: trust no size and no time\n"                    \
 	"      --no-suspect           don't run a producer again because a consumer failed on its output\n"  \
 	"  -i, --input NAME=VALUE     an input of the workflow\n"                                            \
 	"      --input-file FILE      inputs as a JSON object\n"                                             \

@@ -1,7 +1,8 @@
-/* cmd_verify: runs a node whose result would be reused once more and compares: the proof of the pudding.  Nothing of it is
+/* cmd_verify: with `--store` reads all that is stored (verify_store.c).  Else runs a node whose result would be reused once more and compares: the proof of the pudding.  Nothing of it is
  * recorded, and the files of the project that it wrote are put back. */
 #include "cli/cli.h"
 #include "cli/compare.h"
+#include "cli/doctor.h"
 #include "cli/objects.h"
 #include "cli/rows.h"
 #include "engine/engine.h"
@@ -292,9 +293,16 @@ static int run_verify(struct cli *cli, int argc, char **argv)
 	struct arg_list words = {0};
 	const char *run = NULL;
 	int code = EXIT_USAGE;
-	const struct arg args[] = {{"run", 0, ARG_VALUE, &run, NULL}};
-	if (args_parse(cli, &command_verify, args, 1, argc, argv, &words, NULL, &code)) {
-		if (words.list.len != 1) {
+	bool is_store = false;
+	const struct arg args[] = {
+		{"run", 0, ARG_VALUE, &run, NULL}, {"store", 0, ARG_FLAG, &is_store, NULL}};
+	if (args_parse(cli, &command_verify, args, 2, argc, argv, &words, NULL, &code)) {
+		if (is_store && (words.list.len || run)) {
+			code = rows_usage(cli, "pawl verify --store",
+				"`--store` looks at everything: it takes no node and no run");
+		} else if (is_store) {
+			code = doctor_verify_store(cli);
+		} else if (words.list.len != 1) {
 			code = rows_usage(
 				cli, "pawl verify NODE [--run RUN]", "verify which node?");
 		} else {
@@ -309,12 +317,18 @@ static int run_verify(struct cli *cli, int argc, char **argv)
 }
 
 const struct command command_verify = {"verify", "Explain",
-	"run a reused node once more and compare; nothing is recorded",
+	"run a reused node once more and compare; or read all that is stored",
 	"  pawl verify parse\n"
 	"  pawl verify parse --run 6\n"
-	"  pawl verify parse -v            show what it prints\n\n"
-	"usage: pawl verify NODE [--run RUN]\n\n"
+	"  pawl verify parse -v            show what it prints\n"
+	"  pawl verify --store             trust no time: read everything\n\n"
+	"usage: pawl verify NODE [--run RUN]\n"
+	"       pawl verify --store\n\n"
 	"What it consumes is taken from the store; files of the project that it writes are put back afterwards.\n"
 	"Exit 0: the same; 1: something else, or it failed; 2: its result would not be reused anyway.\n\n"
-	"      --run RUN   with the inputs of that run (default: the newest that has the node)\n",
+	"      --run RUN   with the inputs of that run (default: the newest that has the node)\n"
+	"      --store     every blob against its digest, every row against its checksum, what results need, and\n"
+	"                  every file of the project whose content is remembered by its times, against its content.\n"
+	"                  What is remembered wrong is forgotten: the next run reads it.  Nothing is run.\n"
+	"                  Exit 0: all is sound; 4: something was wrong.\n",
 	run_verify};

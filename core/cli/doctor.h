@@ -1,4 +1,4 @@
-/* doctor: what the checks of `pawl doctor` share. */
+/* doctor: what the checks of `pawl doctor` and `pawl verify --store` share. */
 #ifndef CLI_DOCTOR_H
 #define CLI_DOCTOR_H
 
@@ -15,6 +15,9 @@ struct doctor {
 /* One line: what was looked at, what was found, and, where it is not well, what to do (`help`; may be NULL). */
 void doctor_say(struct doctor *doctor, enum finding finding, const char *check, const char *help,
 	const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* verify_store.c: `pawl verify --store`; gives the exit code. */
+int doctor_verify_store(struct cli *cli);
 
 /* doctor_fs.c: whether the file system of the project, and the kernel, can do what is relied on. */
 void doctor_check_system(struct doctor *doctor);

@@ -195,7 +195,7 @@ int job_execute(struct job *job, bool wants_exit_code)
 	if (!job->options.plan)
 		bodies_open(store_bodies(job->store), NULL);
 	if (job->options.seal)
-		job->options.seal->is_spoiled = job->cli->has_told;
+		job->options.seal->is_spoiled |= job->cli->has_told;
 	if (job->options.plan)
 		store_read_begin(job->store);
 	if (!engine_run(stage.world, job->store, cli_types(job->cli), job->workflow, &job->options,

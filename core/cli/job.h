@@ -31,7 +31,7 @@ void job_reconcile(struct job *job);
 /* Runs; gives the exit code. */
 int job_execute(struct job *job, bool wants_exit_code);
 
-/* Nothing has changed since a run that had nothing to do: this one is as that.  False: it is to be looked at. */
+/* Where nothing has changed since a run that had nothing to do, this one is as that.  False: it is to be looked at. */
 bool job_run_sealed(struct job *job, struct seal *seal);
 
 /* `policy` of .pawl/config.yaml. */

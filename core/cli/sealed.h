@@ -11,8 +11,15 @@ struct sealing {
 	struct seal_request request;
 };
 
-/* Of a run of the workflow file with these inputs (NAME=VALUE) and arguments. */
-void sealing_init(struct sealing *sealing, struct cli *cli, const char *file,
-	const struct arg_list *inputs, str arguments);
+/* The options of the command line, as args_parse filled them, and what stands behind `--`. */
+struct given {
+	const struct arg *args;
+	size_t count;
+	str arguments;
+};
+
+/* Of a run of the workflow file for which this was given. */
+void sealing_init(
+	struct sealing *sealing, struct cli *cli, const char *file, const struct given *given);
 
 #endif

@@ -41,6 +41,7 @@ struct engine_options {
 	uint32_t jobs; /* at once; at least 1 */
 	bool fail_fast;
 	bool no_suspect;
+	bool rehash;                /* files are read, whatever their times say */
 	bool plan;                  /* decide only: nothing is started, nothing is written */
 	bool verbose;               /* pass on output as it comes */
 	uint64_t grace_ms;          /* between SIGTERM and SIGKILL; 5000 */

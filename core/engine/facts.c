@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 
 enum {
-	MAX_LINKS = 4,
 	EXPANDED_FILES =
 		256, /* so many files of a tree or glob are facts of their own, to be named when one changes */
 };
@@ -25,30 +24,41 @@ static bool memo_holds(const struct memo_row *row, const struct fs_stat *st)
 	return same && row->taken_ns - newest > FACTS_RACY_NS;
 }
 
-static struct memo_row *memo_find(const struct fact_place *place, str path)
+static struct seen_digest *seen_digest(const struct fact_place *place, str path)
 {
-	struct memo_row *row = map_get(&place->memo->digests, path);
-	if (row)
-		return row;
+	struct fact_memo *memo = place->memo;
+	struct seen_digest *seen = map_get(&memo->digests, path);
+	if (!seen) {
+		seen = arena_new(&memo->arena, struct seen_digest);
+		map_put(&memo->digests, arena_str(&memo->arena, path), seen);
+	}
+	return seen;
+}
+
+/* What is known of the file, where that is to be believed; else NULL. */
+static const struct memo_row *memo_find(
+	const struct fact_place *place, str path, const struct fs_stat *st)
+{
+	struct fact_memo *memo = place->memo;
+	struct seen_digest *seen = map_get(&memo->digests, path);
+	if (memo->rehash)
+		return seen && seen->at == memo->turn ? &seen->row : NULL;
 	struct memo_row stored;
 	bool found = false;
-	if (!memo_get(place->store, path, &stored, &found) || !found)
-		return NULL;
-	row = arena_new(&place->memo->arena, struct memo_row);
-	*row = stored;
-	map_put(&place->memo->digests, arena_str(&place->memo->arena, path), row);
-	return row;
+	if (!seen && memo_get(place->store, path, &stored, &found) && found) {
+		seen = seen_digest(place, path);
+		seen->row = stored;
+	}
+	return seen && memo_holds(&seen->row, st) ? &seen->row : NULL;
 }
 
 static void memo_keep(const struct fact_place *place, str path, const struct fs_stat *st,
 	const struct digest *digest)
 {
 	const struct world *world = place->memo->world;
-	struct memo_row *row = map_get(&place->memo->digests, path);
-	if (!row) {
-		row = arena_new(&place->memo->arena, struct memo_row);
-		map_put(&place->memo->digests, arena_str(&place->memo->arena, path), row);
-	}
+	struct seen_digest *seen = seen_digest(place, path);
+	struct memo_row *row = &seen->row;
+	seen->at = place->memo->turn;
 	*row = (struct memo_row){.digest = *digest,
 		.dev = st->dev,
 		.ino = st->ino,
@@ -73,8 +83,8 @@ static bool digest_file(const struct fact_place *place, const char *path, struct
 		*out = pretended->digest;
 		return true;
 	}
-	const struct memo_row *row = memo_find(place, str_of(path));
-	if (row && memo_holds(row, st)) {
+	const struct memo_row *row = memo_find(place, str_of(path), st);
+	if (row) {
 		*out = row->digest;
 		return true;
 	}
@@ -94,63 +104,23 @@ static void hash_text(struct hash *hash, str text)
 static bool digest_list(const struct fact_place *place, str base, struct fs_list *list,
 	struct digest *out, struct err *err);
 
-static char *real_of(const struct fact_place *place, str dir)
-{
-	struct buf whole = {0};
-	bool is_whole = str_starts(dir, STR("/"));
-	if (!is_whole)
-		buf_printf(&whole, "%s/", store_project_path(place->store));
-	buf_add(&whole, dir);
-	char *real = realpath(buf_cstr(&whole), NULL);
-	buf_finish(&whole);
-	return real;
-}
-
-static bool is_below(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-	return !strncmp(path, dir, len) && (!path[len] || path[len] == '/');
-}
-
-/* A directory that a link in a tree leads to: looked at where it is of the project and not of the tree, which has it already. */
-static bool digest_linked(
-	const struct fact_place *place, const char *real, struct digest *out, struct err *err)
-{
-	struct fact_memo *memo = place->memo;
-	struct fs_list list = {0};
-	const char *outer = memo->tree;
-	*out = (struct digest){{0}};
-	if (!outer || is_below(real, outer) || memo->links >= MAX_LINKS ||
-		!is_below(real, store_project_path(place->store)))
-		return true;
-	memo->tree = real;
-	memo->has_linked_dirs = true;
-	memo->links++;
-	bool ok = fs_list_tree(AT_FDCWD, real, NULL, &list, err) &&
-	          digest_list(place, str_of(real), &list, out, err);
-	memo->links--;
-	memo->tree = outer;
-	fs_list_finish(&list);
-	return ok;
-}
-
 /* Whoever reads a link reads what it leads to. */
 static bool add_target(
 	const struct fact_place *place, struct hash *hash, const char *path, struct err *err)
 {
-	struct fs_stat st;
+	struct links *links = &place->memo->links;
+	struct linked linked;
 	struct digest digest = {{0}};
-	char *real = real_of(place, str_of(path));
-	bool is_there = real && fs_stat_at(AT_FDCWD, real, &st, NULL) == FS_FOUND;
-	bool ok = true;
-	if (is_there && S_ISREG(st.mode))
-		ok = digest_file(place, real, &st, &digest, err);
-	else if (is_there && S_ISDIR(st.mode))
-		ok = digest_linked(place, real, &digest, err);
-	uint32_t kind = !is_there ? 0 : st.mode & (S_ISREG(st.mode) ? S_IFMT | S_IXUSR : S_IFMT);
+	bool ok = links_follow(links, root_of(place, path), path, &linked, err);
+	uint32_t mode = linked.real ? linked.stat.mode : 0;
+	if (ok && S_ISREG(mode))
+		ok = digest_file(place, linked.real, &linked.stat, &digest, err);
+	else if (ok && linked.is_entered)
+		ok = digest_list(place, str_of(linked.real), &linked.list, &digest, err);
+	links_leave(links, &linked);
+	uint32_t kind = mode & (S_ISREG(mode) ? S_IFMT | S_IXUSR : S_IFMT);
 	hash_add(hash, (str){(const char *)&kind, sizeof(kind)});
 	hash_add(hash, (str){(const char *)digest.bytes, DIGEST_SIZE});
-	free(real);
 	return ok;
 }
 
@@ -209,23 +179,29 @@ static enum fs_found stat_path(
 	return fs_look_at(memo->look, path, st, err);
 }
 
-/* Trees and globs are looked at anew each time; what was seen last is kept for whoever asks what the run rested on. */
+/* Trees and globs are looked at anew each time; what was seen last is kept for whoever asks what the run rested on.  A node
+ * sees them without what it makes itself, so each view is one of its own. */
 static void note_many(const struct fact_place *place, const struct fact *fact)
 {
 	struct fact_memo *memo = place->memo;
-	struct seen_many *seen = map_get(&memo->many, fact->path);
-	memo->has_two_views = memo->has_two_views || (seen && seen->writes != place->writes);
+	struct buf key = {0};
+	buf_add(&key, fact->path);
+	for (size_t i = 0; place->writes && i < place->writes->len; i++) {
+		buf_add_char(&key, '\0');
+		buf_add(&key, place->writes->ptr[i]);
+	}
+	struct seen_many *seen = map_get(&memo->many, buf_str(&key));
 	if (!seen) {
-		str path = arena_str(&memo->arena, fact->path);
 		seen = arena_new(&memo->arena, struct seen_many);
-		seen->fact.path = path;
-		map_put(&memo->many, path, seen);
+		seen->fact.path = arena_str(&memo->arena, fact->path);
+		map_put(&memo->many, arena_str(&memo->arena, buf_str(&key)), seen);
 	}
 	seen->fact = (struct fact){.kind = fact->kind,
 		.path = seen->fact.path,
 		.digest = fact->digest,
 		.real = STR("")};
 	seen->writes = place->writes;
+	buf_finish(&key);
 }
 
 /* A directory, there or only pretended to be; what is pretended to be gone is absent where nothing else is in it. */
@@ -243,11 +219,9 @@ static bool look_tree(const struct fact_place *place, const char *z, bool is_the
 		fs_list_finish(&list);
 		return true;
 	}
-	char *real = ok && is_there ? real_of(place, dir) : NULL;
-	place->memo->tree = real;
+	links_begin(&place->memo->links, root_of(place, z), is_there ? z : NULL);
 	ok = ok && digest_list(place, dir, &list, &out->digest, err);
-	place->memo->tree = NULL;
-	free(real);
+	links_end(&place->memo->links);
 	out->kind = FACT_TREE;
 	if (ok)
 		note_many(place, out);
@@ -323,32 +297,23 @@ static bool look_glob(const struct fact_place *place, str pattern, struct fact *
 	return true;
 }
 
-/* Where the program is: on the heap, or NULL. */
-static char *which(const struct fact_place *place, str name)
-{
-	struct buf cwd = {0};
-	struct buf z = {0};
-	buf_printf(&cwd, "%s/%.*s", store_project_path(place->store), STR_ARG(place->dir));
-	buf_add(&z, name);
-	char *found = proc_which(buf_cstr(&z), place->path_env, buf_cstr(&cwd));
-	char *resolved = found ? realpath(found, NULL) : NULL;
-	free(found);
-	buf_finish(&cwd);
-	buf_finish(&z);
-	return resolved;
-}
-
-/* A name that was found once is not looked up again in this run, unless it is gone. */
-static struct seen *seen_tool(const struct fact_place *place, str name)
+/* A name means the same program for all nodes with this PATH and directory, for one turn. */
+static struct seen_tool *seen_tool(const struct fact_place *place, str name)
 {
 	struct fact_memo *memo = place->memo;
 	struct buf key = {0};
 	buf_add(&key, name);
 	buf_add_char(&key, '\0');
 	buf_add_z(&key, place->path_env);
-	struct seen *seen = map_get(&memo->tools, buf_str(&key));
+	buf_add_char(&key, '\0');
+	buf_add(&key, place->dir);
+	struct seen_tool *seen = map_get(&memo->tools, buf_str(&key));
 	if (!seen) {
-		seen = arena_new(&memo->arena, struct seen);
+		seen = arena_new(&memo->arena, struct seen_tool);
+		seen->name = arena_str(&memo->arena, name);
+		seen->path_env = arena_printf(&memo->arena, "%s", place->path_env);
+		seen->cwd = arena_printf(&memo->arena, "%s/%.*s", store_project_path(place->store),
+			STR_ARG(place->dir));
 		map_put(&memo->tools, arena_str(&memo->arena, buf_str(&key)), seen);
 	}
 	buf_finish(&key);
@@ -358,14 +323,14 @@ static struct seen *seen_tool(const struct fact_place *place, str name)
 /* A program of the project moves with it. */
 static str from_project(const struct fact_place *place, const char *real)
 {
-	const char *project = store_project_path(place->store);
-	bool is_inside = is_below(real, project) && real[strlen(project)] == '/';
-	return str_of(is_inside ? real + strlen(project) + 1 : real);
+	str project = str_of(store_project_path(place->store));
+	bool is_inside = str_starts(str_of(real), project) && real[project.len] == '/';
+	return str_of(is_inside ? real + project.len + 1 : real);
 }
 
 static bool look_tool(const struct fact_place *place, str name, struct fact *out, struct err *err)
 {
-	struct seen *seen = seen_tool(place, name);
+	struct seen_tool *seen = seen_tool(place, name);
 	struct fs_stat st;
 	*out = (struct fact){.kind = FACT_ABSENT, .path = name, .real = STR("")};
 	if (seen->at == place->memo->turn) {
@@ -373,21 +338,20 @@ static bool look_tool(const struct fact_place *place, str name, struct fact *out
 		out->path = name;
 		return true;
 	}
-	if (!seen->real) {
-		char *found = which(place, name);
-		seen->real = found ? arena_printf(&place->memo->arena, "%s", found) : NULL;
-		free(found);
+	char *found = tool_find(seen->name.ptr, seen->path_env, seen->cwd);
+	if (!found || !str_is(seen->real, found))
+		seen->real = found ? arena_str(&place->memo->arena, str_of(found)) : STR("");
+	free(found);
+	if (seen->real.len && fs_stat_at(AT_FDCWD, seen->real.ptr, &st, err) == FS_FOUND) {
+		out->kind = FACT_TOOL;
+		out->real = from_project(place, seen->real.ptr);
+		if (!digest_file(place, seen->real.ptr, &st, &out->digest, err))
+			return false;
 	}
-	if (!seen->real || fs_stat_at(AT_FDCWD, seen->real, &st, err) != FS_FOUND) {
-		seen->real = NULL;
-		return true;
+	if (out->kind == FACT_TOOL) {
+		seen->fact = *out;
+		seen->at = place->memo->turn;
 	}
-	out->kind = FACT_TOOL;
-	out->real = from_project(place, seen->real);
-	if (!digest_file(place, seen->real, &st, &out->digest, err))
-		return false;
-	seen->fact = *out;
-	seen->at = place->memo->turn;
 	return true;
 }
 
@@ -530,12 +494,14 @@ bool facts_take(const struct fact_place *place, struct arena *arena, const struc
 bool facts_now(const struct fact_place *place, struct arena *arena, const struct fact *then,
 	struct fact *now)
 {
-	if (then->kind == FACT_TOOL)
-		return look_tool(place, then->path, now, NULL);
-	if (then->kind != FACT_GLOB)
-		return facts_look(place, arena, then->path, now, NULL);
 	struct fs_list list = {0};
-	bool ok = look_glob(place, then->path, now, &list, NULL);
+	bool ok;
+	if (then->kind == FACT_TOOL)
+		ok = look_tool(place, then->path, now, NULL);
+	else if (then->kind != FACT_GLOB)
+		ok = facts_look(place, arena, then->path, now, NULL);
+	else
+		ok = look_glob(place, then->path, now, &list, NULL);
 	fs_list_finish(&list);
 	return ok;
 }

@@ -23,7 +23,8 @@ struct fact_place {
 /* Digests by path for the length of a run, taken by the wall clock of `world`, in front of the store's memo; shared by all nodes. */
 struct fact_memo;
 struct world;
-struct fact_memo *fact_memo_create(const struct world *world, bool may_write);
+/* `rehash`: what the kernel says of a file is no shortcut; each is read again after every fact_memo_forget. */
+struct fact_memo *fact_memo_create(const struct world *world, bool may_write, bool rehash);
 void fact_memo_destroy(struct fact_memo *memo);
 /* In a plan: from now on facts are as if this file of the project were there. */
 void fact_memo_pretend(

@@ -5,11 +5,12 @@
 
 #include <stdlib.h>
 
-struct fact_memo *fact_memo_create(const struct world *world, bool may_write)
+struct fact_memo *fact_memo_create(const struct world *world, bool may_write, bool rehash)
 {
 	struct fact_memo *memo = mem_zalloc(sizeof(*memo));
 	memo->world = world;
 	memo->may_write = may_write;
+	memo->rehash = rehash;
 	memo->turn = 1;
 	return memo;
 }

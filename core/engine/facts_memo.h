@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "engine/facts.h"
+#include "engine/links.h"
 #include "engine/pretend.h"
 #include "store/results.h"
 
@@ -14,7 +15,20 @@
 struct seen {
 	uint64_t at;
 	struct fact fact;
-	const char *real; /* of a program: where it is found, or NULL */
+};
+
+struct seen_digest {
+	uint64_t at; /* 0: it comes from the store */
+	struct memo_row row;
+};
+
+struct seen_tool {
+	uint64_t at;
+	struct fact fact;
+	str name;
+	const char *path_env;
+	const char *cwd;
+	str real; /* where it is found; empty: nowhere */
 };
 
 struct seen_many {
@@ -28,22 +42,24 @@ struct seen_place {
 	struct fs_stat stat;
 };
 
+/* The program that a name means: a real path on the heap, or NULL. */
+char *tool_find(const char *name, const char *path_env, const char *cwd);
+
 struct fact_memo {
 	const struct world *world;
 	bool may_write;
+	bool rehash;
 	struct arena arena;
 	uint64_t turn;
-	struct map digests;   /* path -> struct memo_row * */
-	struct map tools;     /* "NAME\0PATH" -> struct seen * */
+	struct map digests;   /* path -> struct seen_digest * */
+	struct map tools;     /* "NAME\0PATH\0DIR" -> struct seen_tool * */
 	struct map files;     /* path -> struct seen *; not of trees */
 	struct fs_look *look; /* of this turn; NULL: not yet made */
-	const char *tree;     /* that is being looked at, a real path; NULL: none */
-	unsigned links;       /* how many links deep that is */
+	struct links links;   /* of the tree that is being looked at */
 	struct pretence pretence;
 
-	struct map many;      /* path or pattern -> struct seen_many *: trees and globs */
-	bool has_two_views;   /* one was seen with other exceptions than before */
-	bool has_linked_dirs; /* a link in a tree led to a directory, which was looked at as well */
+	struct map
+		many; /* path or pattern and what was left out -> struct seen_many *: trees and globs */
 	VEC(struct seen_place) places;
 	VEC(str) absent; /* what a place must not hold */
 };

@@ -1,7 +1,10 @@
-/* facts_paths: which file a word of a body means, and which files are the node's own.  It looks at nothing. */
-#include "engine/facts.h"
+/* facts_paths: which file a word of a body means, which program, and which files are the node's own. */
+#include "engine/facts_memo.h"
 
 #include "sys/fs.h"
+#include "sys/proc.h"
+
+#include <stdlib.h>
 
 bool facts_is_own(const struct fact_place *place, str path)
 {
@@ -48,4 +51,12 @@ bool facts_resolve(const struct fact_place *place, struct arena *arena, str word
 	buf_finish(&joined);
 	buf_finish(&clean);
 	return ok;
+}
+
+char *tool_find(const char *name, const char *path_env, const char *cwd)
+{
+	char *found = proc_which(name, path_env, cwd);
+	char *real = found ? realpath(found, NULL) : NULL;
+	free(found);
+	return real;
 }

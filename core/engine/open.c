@@ -234,8 +234,8 @@ static void prepare(struct engine *engine)
 {
 	const struct workflow *workflow = engine->workflow;
 	engine->units = arena_array(&engine->arena, struct unit, workflow->node_count);
-	engine->memo =
-		fact_memo_create(engine->world, !engine->options->plan && !engine->options->verify);
+	engine->memo = fact_memo_create(engine->world,
+		!engine->options->plan && !engine->options->verify, engine->options->rehash);
 	engine->places = engine->options->outer ? engine->options->outer->places
 	                                        : places_create(engine->world);
 	for (uint32_t i = 0; i < workflow->node_count; i++) {

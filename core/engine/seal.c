@@ -40,17 +40,15 @@ static void add_stat(struct buf *out, const struct fs_stat *st)
 bool seal_look_at_store(struct store *store, struct seal_head *head)
 {
 	return store_settle(store) && store_generation(store, &head->generation, NULL) &&
-	       seal_stat_store(store_state_fd(store), "", &head->db);
+	       seal_stat_store(store, &head->db) && store_is_ours(store);
 }
 
-bool seal_stat_store(int dirfd, const char *prefix, struct fs_stat *db)
+bool seal_stat_store(const struct store *store, struct fs_stat *db)
 {
 	struct fs_stat wal;
-	char path[64];
-	snprintf(path, sizeof(path), "%spawl.db", prefix);
-	bool ok = fs_lstat_at(dirfd, path, db, NULL) == FS_FOUND;
-	snprintf(path, sizeof(path), "%spawl.db-wal", prefix);
-	return ok && fs_lstat_at(dirfd, path, &wal, NULL) == FS_FOUND && wal.size == 0;
+	int state = store_state_fd(store);
+	return fs_lstat_at(state, "pawl.db", db, NULL) == FS_FOUND &&
+	       fs_lstat_at(state, "pawl.db-wal", &wal, NULL) == FS_FOUND && wal.size == 0;
 }
 
 /* The directory itself, never one that a link of its name leads to. */
@@ -65,7 +63,7 @@ void seal_write(struct store *store, const char *file, const struct seal_head *h
 {
 	struct buf text = {0};
 	struct buf name = {0};
-	buf_add_z(&text, "pawl-seal 1 ");
+	buf_add_z(&text, "pawl-seal 2 ");
 	digest_add_hex(&text, &head->guard);
 	buf_printf(&text, "\nrun %lld %lld", (long long)head->run, (long long)head->generation);
 	add_stat(&text, &head->db);
@@ -146,11 +144,12 @@ static void add_files(struct making *m)
 {
 	const struct fact_memo *memo = m->engine->memo;
 	for (size_t i = 0; i < memo->digests.cap; i++) {
-		const struct memo_row *row = memo->digests.slots[i].value;
+		const struct seen_digest *seen = memo->digests.slots[i].value;
 		str path = memo->digests.slots[i].key;
 		struct fs_stat now;
 		if (!path.ptr)
 			continue;
+		const struct memo_row *row = &seen->row;
 		const char *z = arena_str(&m->engine->arena, path).ptr;
 		struct fs_stat st = {.dev = row->dev,
 			.ino = row->ino,
@@ -176,47 +175,50 @@ static void add_files(struct making *m)
 		add_place(m, memo->places.ptr[i].path, &memo->places.ptr[i].stat);
 }
 
+/* Looked at once more, since a time says when a file was written, not when it was moved here or away.  The stamp comes
+ * first: what changes after it breaks it, or makes another fact here. */
+static void add_tree(struct making *m, const struct seen_many *seen)
+{
+	struct arena *arena = &m->engine->arena;
+	struct fact then = seen->fact;
+	struct fact now = {.real = STR("")};
+	const char *path = arena_str(arena, then.path).ptr;
+	struct fact_place place = {.store = m->engine->store,
+		.memo = m->engine->memo,
+		.path_env = "",
+		.dir = STR(""),
+		.writes = seen->writes};
+	struct stamp stamp = stamp_take(root_of(m, path), path, NULL, NULL);
+	m->ok = stamp.newest_ns < m->steady_since && facts_now(&place, arena, &then, &now) &&
+	        fact_eq(&then, &now);
+	buf_add_z(&m->body, "s ");
+	digest_add_hex(&m->body, &stamp.digest);
+	netstr_add(&m->body, then.path);
+	buf_add_char(&m->body, '\n');
+}
+
 static void add_trees(struct making *m)
 {
-	struct fact_memo *memo = m->engine->memo;
-	struct arena *arena = &m->engine->arena;
-	fact_memo_forget(memo);
-	m->ok = m->ok && !memo->has_two_views && !memo->has_linked_dirs;
-	for (size_t i = 0; m->ok && i < memo->many.cap; i++) {
-		const struct seen_many *seen = memo->many.slots[i].value;
-		if (!memo->many.slots[i].key.ptr)
-			continue;
-		struct fact then = seen->fact;
-		struct fact now = {.real = STR("")};
-		const char *path = arena_str(arena, then.path).ptr;
-		struct fact_place place = {.store = m->engine->store,
-			.memo = memo,
-			.path_env = "",
-			.dir = STR(""),
-			.writes = seen->writes};
-		struct stamp stamp = stamp_take(root_of(m, path), path, NULL, NULL);
-		m->ok = stamp.newest_ns < m->steady_since &&
-		        facts_now(&place, arena, &then, &now) && fact_eq(&then, &now);
-		buf_add_z(&m->body, "s ");
-		digest_add_hex(&m->body, &stamp.digest);
-		netstr_add(&m->body, then.path);
-		buf_add_char(&m->body, '\n');
+	const struct map *many = &m->engine->memo->many;
+	fact_memo_forget(m->engine->memo);
+	for (size_t i = 0; m->ok && i < many->cap; i++) {
+		if (many->slots[i].key.ptr)
+			add_tree(m, many->slots[i].value);
 	}
 }
 
 static void add_tools(struct making *m)
 {
-	const struct fact_memo *memo = m->engine->memo;
-	for (size_t i = 0; i < memo->tools.cap; i++) {
-		const struct seen *seen = memo->tools.slots[i].value;
-		str name = memo->tools.slots[i].key;
-		if (!name.ptr)
+	const struct map *tools = &m->engine->memo->tools;
+	for (size_t i = 0; i < tools->cap; i++) {
+		const struct seen_tool *seen = tools->slots[i].value;
+		if (!tools->slots[i].key.ptr)
 			continue;
-		size_t nul = str_find_char(name, '\0', 0);
 		buf_add_char(&m->body, 't');
-		netstr_add(&m->body, str_slice(name, 0, nul));
-		netstr_add(&m->body, str_slice(name, nul + 1, name.len));
-		netstr_add(&m->body, str_of(seen->real ? seen->real : ""));
+		netstr_add(&m->body, seen->name);
+		netstr_add(&m->body, str_of(seen->path_env));
+		netstr_add(&m->body, str_of(seen->cwd));
+		netstr_add(&m->body, seen->real);
 		buf_add_char(&m->body, '\n');
 	}
 }
@@ -240,15 +242,16 @@ static int by_place(const void *a, const void *b)
 	return (x->place > y->place) - (x->place < y->place);
 }
 
+/* A node that was skipped looked at nothing.  Of one that was reused, what its key was made of and what its stored result
+ * read are all that decided, where its type says so; the age of a result is more than that.  What holds other nodes or
+ * items is completed anew each time.  A sentence may have a secret in it, which only a look knows how to mask. */
 static bool can_vouch(const struct unit *unit)
 {
-	const struct node *node = unit->node;
-	bool is_plain = node->control == CONTROL_NONE && !node->fan_out && !node->ttl_ms;
-	if (!is_plain || node->secrets.len)
+	if (unit->node->secrets.len)
 		return false;
 	if (unit->state == NODE_SKIPPED)
 		return true;
-	return unit->state == NODE_REUSED && unit->type &&
+	return unit->state == NODE_REUSED && !unit->node->ttl_ms &&
 	       (unit->type->type->caps & PAWL_CAP_KEY_STABLE);
 }
 
@@ -294,20 +297,34 @@ static void add_units(struct making *m)
 
 /* ---- whether at all ---- */
 
-static bool is_ordinary(const struct engine *engine)
+/* Whether a plain run was asked for: every option is as it is where nobody sets it, but for those named here, which the
+ * guard covers or which don't decide.  An option that is new counts, until somebody names it here. */
+static bool is_plain(const struct engine_options *options)
 {
-	const struct engine_options *o = engine->options;
-	return !o->plan && !o->verify && !o->resume && !o->continues && !o->parent &&
-	       o->reuse == REUSE_AUTO && !o->forced && !o->selected && !o->no_suspect &&
-	       !o->seal->is_spoiled;
+	static const struct engine_options plain;
+	struct engine_options rest;
+	memcpy(&rest, options, sizeof(rest));
+#define DOES_NOT_COUNT(member) memset(&rest.member, 0, sizeof(rest.member))
+	DOES_NOT_COUNT(jobs);
+	DOES_NOT_COUNT(fail_fast);
+	DOES_NOT_COUNT(verbose);
+	DOES_NOT_COUNT(grace_ms);
+	DOES_NOT_COUNT(inputs);
+	DOES_NOT_COUNT(arguments);
+	DOES_NOT_COUNT(environment);
+	DOES_NOT_COUNT(policies); /* had_nothing_to_do asks the rules made of them */
+	DOES_NOT_COUNT(load);
+	DOES_NOT_COUNT(release);
+	DOES_NOT_COUNT(load_ctx);
+	DOES_NOT_COUNT(seal);
+#undef DOES_NOT_COUNT
+	return !memcmp(&rest, &plain, sizeof(rest));
 }
 
 static bool had_nothing_to_do(const struct engine *engine)
 {
-	return engine->row.state == RUN_COMPLETED && !engine->ran && !engine->rules &&
-	       !engine->mask && !engine->has_restored && !store_damaged(engine->store) &&
-	       engine->count[NODE_REUSED] + engine->count[NODE_SKIPPED] ==
-	               engine->workflow->node_count;
+	return engine->row.state == RUN_COMPLETED && !engine->rules && !engine->has_restored &&
+	       !store_damaged(engine->store) && !engine->options->seal->is_spoiled;
 }
 
 /* What another pawl left running when it was killed is found by a look at the runs, which a seal saves. */
@@ -323,7 +340,7 @@ void seal_make(struct engine *engine)
 	int64_t began_ms = engine->options->seal->began_ms;
 	struct making m = {.engine = engine,
 		.steady_since = began_ms * 1000000 - FACTS_RACY_NS,
-		.ok = is_ordinary(engine) && had_nothing_to_do(engine)};
+		.ok = is_plain(engine->options) && had_nothing_to_do(engine)};
 	struct seal_head head = {.guard = engine->options->seal->guard, .run = engine->row.id};
 	for (uint32_t i = 0; m.ok && i < workflow->node_count; i++)
 		m.ok = can_vouch(&engine->units[i]);
@@ -333,7 +350,7 @@ void seal_make(struct engine *engine)
 	netstr_add(&m.body, workflow->name);
 	netstr_add(&m.body, str_of(workflow->file));
 	buf_add_char(&m.body, '\n');
-	engine->options->seal->each_path(engine->options->seal->ctx, add_path, &m);
+	m.ok = engine->options->seal->each_path(engine->options->seal->ctx, add_path, &m) && m.ok;
 	add_files(&m);
 	add_trees(&m);
 	add_tools(&m);

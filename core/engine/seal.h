@@ -10,11 +10,12 @@
 struct seal_request {
 	const char *file; /* of the workflow, as it was found; names the seal too */
 	struct digest
-		guard; /* of all that was given: arguments, inputs, environment, program, directory */
+		guard; /* of all that was given: options, arguments, inputs, environment, program, directory */
 	int64_t began_ms; /* wall time, before anything was read */
-	bool is_spoiled;  /* loading it gave something to tell, and would again */
-	/* Files and directories, absolute, that loading the workflow and its plugins rests on, there or not. */
-	void (*each_path)(void *ctx, void (*fn)(void *arg, const char *path), void *arg);
+	bool is_spoiled; /* loading gave something to tell, and would again; or rests on more than each_path tells */
+	/* Files and directories, absolute, that loading the workflow and its plugins rests on, there or not.  False: not all of
+	 * them can be told. */
+	bool (*each_path)(void *ctx, void (*fn)(void *arg, const char *path), void *arg);
 	void *ctx;
 };
 
@@ -24,12 +25,12 @@ struct engine;
 void seal_make(struct engine *engine);
 
 struct seal;
-/* The seal of the file, where there is one and it holds; else NULL.  `project` is the directory that has `.pawl`. */
+/* The seal of the file, where there is one for all that was given; else NULL.  `project` is the directory that has `.pawl`. */
 struct seal *seal_open(const char *project, const struct seal_request *request);
 void seal_close(struct seal *seal); /* accepts NULL */
 
-/* A run that is as the sealed one, from its record to its summary.  False where the store has moved on since: nothing was
- * recorded or told then, unless *err says why nothing can be. */
+/* Where the seal holds: a run that is as the sealed one, from its record to its summary.  False where it doesn't, or where
+ * the store has moved on since: nothing was recorded or told then, unless *err says why nothing can be. */
 bool seal_run(struct seal *seal, const struct world *world, struct store *store,
 	const struct engine_events *events, struct engine_summary *summary, struct err *err);
 

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "data/netstr.h"
+#include "engine/facts_memo.h"
 #include "engine/stamp.h"
 #include "sys/proc.h"
 
@@ -94,7 +95,7 @@ static bool is_whole(str text)
 static bool read_head(struct seal *seal, str *rest)
 {
 	struct seal_head *head = &seal->head;
-	return take_words(rest, "pawl-seal 1") && take_digest(rest, &head->guard) &&
+	return take_words(rest, "pawl-seal 2") && take_digest(rest, &head->guard) &&
 	       digest_eq(&head->guard, &seal->request->guard) && take_words(rest, "\nrun") &&
 	       take_number(rest, &head->run) && take_number(rest, &head->generation) &&
 	       take_stat(rest, &head->db) && netstr_take_char(rest, '\n');
@@ -144,21 +145,20 @@ static bool stamp_holds(struct seal *seal, str *rest)
 		return false;
 	struct stamp now = stamp_take(
 		path.ptr[0] == '/' ? AT_FDCWD : seal->project_fd, text_of(seal, path), NULL, NULL);
-	return digest_eq(&then, &now.digest);
+	return !now.is_unclear && digest_eq(&then, &now.digest);
 }
 
 static bool tool_holds(struct seal *seal, str *rest)
 {
 	str name;
 	str path;
+	str cwd;
 	str real;
 	if (!netstr_take_text(rest, &name) || !netstr_take_text(rest, &path) ||
-		!netstr_take_text(rest, &real))
+		!netstr_take_text(rest, &cwd) || !netstr_take_text(rest, &real))
 		return false;
-	char *found = proc_which(text_of(seal, name), text_of(seal, path), NULL);
-	char *now = found ? realpath(found, NULL) : NULL;
+	char *now = tool_find(text_of(seal, name), text_of(seal, path), text_of(seal, cwd));
 	bool same = str_eq(real, str_of(now ? now : ""));
-	free(found);
 	free(now);
 	return same;
 }
@@ -201,11 +201,12 @@ static bool read_names(struct seal *seal, str *rest)
 }
 
 /* Line by line, up to the first that does not hold. */
-static bool body_holds(struct seal *seal, str rest)
+static bool body_holds(struct seal *seal)
 {
+	str rest = seal->body;
 	uint32_t at = 0;
 	bool ok = read_names(seal, &rest);
-	while (ok && rest.len && !str_starts(rest, STR("end "))) {
+	while (ok && rest.len) {
 		char kind = rest.ptr[0];
 		rest = str_slice(rest, 1, rest.len);
 		switch (kind) {
@@ -222,26 +223,32 @@ static bool body_holds(struct seal *seal, str rest)
 	return ok && at == seal->count;
 }
 
-static bool store_holds(const struct seal *seal, int dirfd, const char *prefix)
+/* Nobody has written to the store since: no run of pawl's, which raises the generation, and nothing else, which the file
+ * shows. */
+static bool store_holds(const struct seal *seal, struct store *store)
 {
 	struct fs_stat db;
-	return seal_stat_store(dirfd, prefix, &db) && seal_stat_eq(&db, &seal->head.db);
+	int64_t generation = 0;
+	return store_generation(store, &generation, NULL) && generation == seal->head.generation &&
+	       seal_stat_store(store, &db) && seal_stat_eq(&db, &seal->head.db);
 }
 
-static bool seal_holds(struct seal *seal)
+static bool read_seal(struct seal *seal)
 {
+	const size_t tail = 4 + (size_t)2 * DIGEST_SIZE + 1;
 	struct buf name = {0};
 	buf_add_z(&name, ".pawl/state/");
 	seal_name(seal->request->file, &name);
 	bool ok = fs_read_file(
 		seal->project_fd, buf_cstr(&name), (size_t)256 << 20, &seal->text, NULL);
-	str rest = buf_str(&seal->text);
-	ok = ok && is_whole(rest) && read_head(seal, &rest) &&
-	     store_holds(seal, seal->project_fd, ".pawl/state/");
-	size_t tail = 4 + (size_t)2 * DIGEST_SIZE + 1;
-	seal->body = ok ? str_slice(rest, 0, rest.len - tail) : STR("");
 	buf_finish(&name);
-	return ok && body_holds(seal, rest);
+	str rest = buf_str(&seal->text);
+	if (!ok || !is_whole(rest))
+		return false;
+	rest = str_slice(rest, 0, rest.len - tail);
+	ok = read_head(seal, &rest);
+	seal->body = rest;
+	return ok;
 }
 
 struct seal *seal_open(const char *project, const struct seal_request *request)
@@ -251,7 +258,7 @@ struct seal *seal_open(const char *project, const struct seal_request *request)
 	seal->project_fd = fs_open_dir(project, NULL);
 	if (seal->project_fd >= 0) {
 		seal->look = fs_look_create(seal->project_fd);
-		if (seal_holds(seal))
+		if (read_seal(seal))
 			return seal;
 	}
 	seal_close(seal);
@@ -272,20 +279,18 @@ void seal_close(struct seal *seal)
 
 /* ---- a run under it ---- */
 
-/* Recorded as the run that was looked at; all of it in one transaction. */
+/* Held against the world and recorded as the run that was looked at, all of it in one transaction: nobody else writes
+ * meanwhile. */
 static bool record(struct seal *seal, const struct world *world, struct store *store,
-	struct run_row *row, bool *holds, struct err *err)
+	struct run_row *row, struct err *err)
 {
-	int64_t generation = 0;
 	bool found = false;
-	*holds = false;
 	if (!store_write_begin(store, err))
 		return false;
-	if (!store_generation(store, &generation, err) || generation != seal->head.generation ||
-		!store_holds(seal, store_state_fd(store), "") ||
+	if (!store_holds(seal, store) || !body_holds(seal) ||
 		!runs_get(store, &seal->arena, seal->head.run, row, &found, err) || !found) {
 		store_write_cancel(store);
-		return !err_is_set(err);
+		return false;
 	}
 	row->same_as = seal->head.run;
 	row->attempt = 1;
@@ -293,8 +298,7 @@ static bool record(struct seal *seal, const struct world *world, struct store *s
 	row->started_ms = row->ended_ms = world->wall_ms(world->ctx);
 	row->owner = proc_self();
 	row->owner_here = STR("");
-	*holds = runs_create(store, row, &row->id, err);
-	return *holds;
+	return runs_create(store, row, &row->id, err);
 }
 
 static void tell_reused(const struct sealed_node *sealed, const struct node *node,
@@ -356,8 +360,7 @@ bool seal_run(struct seal *seal, const struct world *world, struct store *store,
 	struct run_row row = {0};
 	struct seal_head head = seal->head;
 	uint64_t started = world->mono_ms(world->ctx);
-	bool holds = false;
-	if (!record(seal, world, store, &row, &holds, err) || !holds)
+	if (!record(seal, world, store, &row, err))
 		return false;
 	if (events->run_started)
 		events->run_started(events->arg, row.id, row.attempt, &seal->workflow);

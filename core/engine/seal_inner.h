@@ -1,10 +1,10 @@
 /* seal_inner: how a seal is written; shared by seal.c, which makes them, and seal_hold.c, which holds them against the world.
  *
- * One line each, in this order: "pawl-seal 1 GUARD", "run ID GENERATION TOTAL REUSED", "name NAME FILE", then
+ * One line each, in this order: "pawl-seal 2 GUARD", "run ID GENERATION TOTAL REUSED", "name NAME FILE", then
  *   f STAT PATH          a file, link or directory, as the kernel sees it
  *   a PATH               nothing is there
  *   s DIGEST PATH        a tree or glob, as a stamp (stamp.h)
- *   t NAME PATH REAL     a program, looked up
+ *   t NAME PATH DIR REAL a program, looked up there
  *   r ORIGIN MADE_MS ID                a node that was reused
  *   k REASON ID SENTENCE               a node that was skipped
  * and "end DIGEST" over all before it.  PATHs are relative to the project, or absolute. */
@@ -23,7 +23,8 @@ struct seal_head {
 	struct fs_stat db;  /* pawl.db after that, when its journal was empty */
 };
 
-/* What the store is now: its generation and its files.  False where others are at it. */
+/* What the store is now: its generation and its files.  False where others are at it, or were since it was opened: what they
+ * wrote was not there when nodes were decided. */
 bool seal_look_at_store(struct store *store, struct seal_head *head);
 /* Writes head and body beneath .pawl/state, in place and without waiting for the disk: a torn one fails its checksum. */
 void seal_write(struct store *store, const char *file, const struct seal_head *head, str body);
@@ -33,8 +34,8 @@ void seal_name(const char *file, struct buf *out);
 
 bool seal_stat_eq(const struct fs_stat *a, const struct fs_stat *b);
 
-/* The database beneath dirfd, with nothing in its journal.  The times of the journal say nothing: SQLite sets its owner
- * whenever root opens it. */
-bool seal_stat_store(int dirfd, const char *prefix, struct fs_stat *db);
+/* The database file, with nothing in its journal.  The times of the journal say nothing: SQLite sets its owner whenever
+ * root opens it. */
+bool seal_stat_store(const struct store *store, struct fs_stat *db);
 
 #endif

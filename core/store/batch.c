@@ -169,6 +169,18 @@ bool store_generation(struct store *store, int64_t *out, struct err *err)
 	return st && stmt_one(store, st, 0, out, err);
 }
 
+bool store_data_version(struct store *store, int64_t *out)
+{
+	sqlite3_stmt *st = stmt_get(store, STMT_DATA_VERSION, "PRAGMA data_version", NULL);
+	return st && stmt_one(store, st, 0, out, NULL);
+}
+
+bool store_is_ours(struct store *store)
+{
+	int64_t now;
+	return store_data_version(store, &now) && now == store->data_version;
+}
+
 bool store_settle(struct store *store)
 {
 	int left = -1;

@@ -63,7 +63,7 @@ bool store_check(struct store *store, struct diags *diags)
 	} else {
 		diags_take(diags, &err);
 	}
-	if (memo_check(store, &memos, &err)) {
+	if (memo_each(store, NULL, NULL, &memos, &err)) {
 		report_rows(diags, memos, "remembered digests of files");
 	} else {
 		diags_take(diags, &err);

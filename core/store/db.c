@@ -503,6 +503,8 @@ struct store *store_open(const char *project, enum store_mode mode, struct err *
 	} else {
 		store->hash = hash_create();
 		mark_bodies(store);
+		if (!store_data_version(store, &store->data_version))
+			store->data_version = -1;
 	}
 	if (err && err_is_set(&own)) {
 		err_finish(err);

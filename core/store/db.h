@@ -58,6 +58,9 @@ size_t store_damaged(const struct store *store);
  * before. */
 bool store_generation(struct store *store, int64_t *out, struct err *err);
 
+/* Whether nobody else, pawl or not, has committed anything to the database since it was opened. */
+bool store_is_ours(struct store *store);
+
 /* Brings everything that is committed into the database file itself, which from then on, until the next write, is as it
  * stands: closing the store doesn't touch it.  False where others are at it; that is no error. */
 bool store_settle(struct store *store);

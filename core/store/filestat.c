@@ -66,11 +66,25 @@ bool memo_put(struct store *store, str path, const struct memo_row *row)
 	return stmt_run(store, st, NULL);
 }
 
-bool memo_check(struct store *store, size_t *damaged, struct err *err)
+bool memo_drop(struct store *store, str path, struct err *err)
+{
+	if (!store_write_begin(store, err)) {
+		return false;
+	}
+	sqlite3_stmt *st = stmt_get(store, STMT_MEMO_DROP, "DELETE FROM memo WHERE path = ?1", err);
+	if (!st) {
+		return false;
+	}
+	stmt_str(st, 1, path);
+	return stmt_run(store, st, err);
+}
+
+bool memo_each(struct store *store, void (*fn)(void *arg, str path, const struct memo_row *row),
+	void *arg, size_t *damaged, struct err *err)
 {
 	*damaged = 0;
 	sqlite3_stmt *st = stmt_get(store, STMT_MEMO_ALL,
-		"SELECT path, digest, dev, ino, size, mtime_ns, ctime_ns, taken_ns, checksum FROM memo",
+		"SELECT path, digest, dev, ino, size, mtime_ns, ctime_ns, taken_ns, checksum FROM memo ORDER BY path",
 		err);
 	if (!st) {
 		return false;
@@ -84,6 +98,9 @@ bool memo_check(struct store *store, size_t *damaged, struct err *err)
 			holds = checksum_holds(st, MEMO_COUNT, &sum);
 		}
 		*damaged += !holds;
+		if (holds && fn) {
+			fn(arg, memo.path, &memo.row);
+		}
 	}
 	return got == 0;
 }

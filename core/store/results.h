@@ -143,6 +143,11 @@ struct memo_row {
 };
 bool memo_get(struct store *store, str path, struct memo_row *out, bool *found);
 bool memo_put(struct store *store, str path, const struct memo_row *row);
+bool memo_drop(struct store *store, str path, struct err *err);
+/* Every row that holds, by path; `path` is valid during the call, which calls nothing of the store.  *damaged: how many fail
+ * their checksum.  fn may be NULL. */
+bool memo_each(struct store *store, void (*fn)(void *arg, str path, const struct memo_row *row),
+	void *arg, size_t *damaged, struct err *err);
 
 /* gc: drops result rows (all but pinned: results that the newest run of each workflow, or one that has not ended, made or
  * used) by age and size, the oldest first; runs older than the limits whose results are gone, with their nodes, events

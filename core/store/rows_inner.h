@@ -17,7 +17,4 @@ bool nodes_copy(struct store *store, int64_t from, int64_t to, struct err *err);
 /* Blobs with a greater seq may have been stored by that run. */
 bool runs_blob_mark(struct store *store, int64_t id, int64_t *out, struct err *err);
 
-/* How many rows of the memo fail their checksum. */
-bool memo_check(struct store *store, size_t *damaged, struct err *err);
-
 #endif

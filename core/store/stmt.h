@@ -18,6 +18,7 @@ enum stmt_id {
 	STMT_COMMIT,
 	STMT_GENERATION,
 	STMT_GENERATION_GROW,
+	STMT_DATA_VERSION,
 	STMT_BLOB_FIND,
 	STMT_BLOB_DATA,
 	STMT_BLOB_ADD,
@@ -89,6 +90,7 @@ enum stmt_id {
 	STMT_MEMO_GET,
 	STMT_MEMO_PUT,
 	STMT_MEMO_ALL,
+	STMT_MEMO_DROP,
 	STMT_GC_BLOBS,
 	STMT_GC_RESULTS,
 	STMT_GC_RUNS,
@@ -126,8 +128,9 @@ struct store {
 	struct hash *hash;
 	struct buf scratch; /* the bytes of a checksum */
 
-	bool dirty;     /* a write transaction is open */
-	unsigned reads; /* how many store_read_begin are open */
+	int64_t data_version; /* SQLite's, when it was opened: commits of others change it */
+	bool dirty;           /* a write transaction is open */
+	unsigned reads;       /* how many store_read_begin are open */
 	struct err error;
 	size_t damaged;
 
@@ -188,6 +191,8 @@ bool stmt_run(struct store *store, sqlite3_stmt *st, struct err *err);
 int stmt_row(struct store *store, sqlite3_stmt *st, struct err *err);
 void stmt_done(sqlite3_stmt *st);
 /* One integer by a statement with its parameters bound; `otherwise` where there is no row or NULL. */
+/* SQLite's counter of what other connections committed. */
+bool store_data_version(struct store *store, int64_t *out);
 bool stmt_one(
 	struct store *store, sqlite3_stmt *st, int64_t otherwise, int64_t *out, struct err *err);
 

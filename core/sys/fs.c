@@ -153,6 +153,20 @@ enum fs_found fs_stat_at(int dirfd, const char *path, struct fs_stat *out, struc
 	return stat_at(dirfd, path, true, out, err);
 }
 
+bool fs_real_at(int dirfd, const char *path, struct buf *out)
+{
+	struct buf whole = {0};
+	if (path[0] != '/')
+		buf_printf(&whole, "/proc/self/fd/%d/", dirfd);
+	buf_add_z(&whole, path);
+	char *real = realpath(buf_cstr(&whole), NULL);
+	if (real)
+		buf_add_z(out, real);
+	free(real);
+	buf_finish(&whole);
+	return real != NULL;
+}
+
 enum fs_found fs_lstat_at(int dirfd, const char *path, struct fs_stat *out, struct err *err)
 {
 	return stat_at(dirfd, path, false, out, err);

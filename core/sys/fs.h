@@ -30,6 +30,10 @@ enum fs_found { FS_FOUND, FS_ABSENT, FS_ERROR };
 enum fs_found fs_stat_at(int dirfd, const char *path, struct fs_stat *out, struct err *err);
 enum fs_found fs_lstat_at(int dirfd, const char *path, struct fs_stat *out, struct err *err);
 
+/* Where the path leads, all symlinks followed, out of dirfd too: an absolute path without any, appended.  For names and
+ * for stat; what is opened through it is not kept beneath anything. */
+bool fs_real_at(int dirfd, const char *path, struct buf *out);
+
 /* As fs_stat_at, for many files in one pass (a plan): directories stay open, which makes a look about half as dear.  A
  * directory that is moved away or made meanwhile may be seen where it was.  For one thread; up to 64 descriptors. */
 struct fs_look;

@@ -38,7 +38,7 @@ struct bench {
 static void open_memo(struct bench *b)
 {
 	fact_memo_destroy(b->memo);
-	b->memo = fact_memo_create(&b->fake.world, true);
+	b->memo = fact_memo_create(&b->fake.world, true, false);
 	b->place.memo = b->memo;
 }
 
@@ -407,6 +407,45 @@ static void programs_are_known_by_place_and_content(void **state)
 	assert_string_equal(broken(b), "mytool");
 }
 
+/* Within a run too: a node may make a program that comes first for those behind it. */
+static void programs_are_looked_up_again(void **state)
+{
+	struct bench *b = *state;
+	char path[256];
+	str tools[] = {STR("mytool")};
+	struct node node = {.tools = {tools, 1}};
+	snprintf(path, sizeof(path), "%s/first:%s/bin:/usr/bin", b->path, b->path);
+	b->place.path_env = path;
+	put(b, "bin/mytool", "#!/bin/sh\n");
+	assert_int_equal(fchmodat(b->dir, "bin/mytool", 0755, 0), 0);
+	assert_true(
+		facts_take(&b->place, &b->arena, &node, &b->plugin, &b->taken, &b->declared, NULL));
+	put(b, "first/mytool", "#!/bin/sh\n");
+	assert_int_equal(fchmodat(b->dir, "first/mytool", 0755, 0), 0);
+	fact_memo_forget(b->memo);
+	assert_string_equal(broken(b), "mytool");
+}
+
+static void programs_with_a_slash_are_those_of_the_directory(void **state)
+{
+	struct bench *b = *state;
+	str tools[] = {STR("./t")};
+	struct node node = {.tools = {tools, 1}};
+	put(b, "one/t", "#!/bin/sh\necho 1\n");
+	put(b, "two/t", "#!/bin/sh\necho 2\n");
+	assert_int_equal(fchmodat(b->dir, "one/t", 0755, 0), 0);
+	assert_int_equal(fchmodat(b->dir, "two/t", 0755, 0), 0);
+	b->place.path_env = "/usr/bin";
+	b->place.dir = STR("one");
+	assert_true(
+		facts_take(&b->place, &b->arena, &node, &b->plugin, &b->taken, &b->declared, NULL));
+	b->place.dir = STR("two");
+	b->taken.facts.len = 0;
+	assert_true(
+		facts_take(&b->place, &b->arena, &node, &b->plugin, &b->taken, &b->declared, NULL));
+	assert_true(str_ends(b->taken.facts.ptr[0].real, STR("two/t")));
+}
+
 static void paths_that_leave_the_project(void **state)
 {
 	struct bench *b = *state;
@@ -526,6 +565,8 @@ int main(void)
 		FACTS_TEST(a_directory_is_all_that_is_in_it),
 		FACTS_TEST(what_the_node_makes_and_our_own_state_are_no_inputs),
 		FACTS_TEST(programs_are_known_by_place_and_content),
+		FACTS_TEST(programs_are_looked_up_again),
+		FACTS_TEST(programs_with_a_slash_are_those_of_the_directory),
 		FACTS_TEST(paths_that_leave_the_project),
 		FACTS_TEST(words_of_bodies_mean_paths),
 		FACTS_TEST(of_what_a_body_names_files_count),

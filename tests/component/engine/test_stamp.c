@@ -125,6 +125,86 @@ static void what_is_not_there_says_so(void **state)
 	assert_same(room, "link", &link, false);
 }
 
+static void directories_count_with_name_and_mode(void **state)
+{
+	struct room *room = *state;
+	room_dir(room, "d");
+	room_dir(room, "d/sub");
+	struct stamp then = take(room, "d");
+	let_time_pass();
+	room_file(room, "d/sub/f", "");
+	assert_int_equal(unlinkat(room->fd, "d/sub/f", 0), 0);
+	assert_same(room, "d", &then, true);
+	assert_int_equal(fchmodat(room->fd, "d/sub", 0711, 0), 0);
+	assert_same(room, "d", &then, false);
+	then = take(room, "d");
+	room_dir(room, "d/new");
+	assert_same(room, "d", &then, false);
+	then = take(room, "d");
+	assert_int_equal(unlinkat(room->fd, "d/new", AT_REMOVEDIR), 0);
+	room_file(room, "d/new", "");
+	assert_same(room, "d", &then, false);
+}
+
+static void links_count_with_what_they_lead_to(void **state)
+{
+	struct room *room = *state;
+	room_dir(room, "d");
+	room_dir(room, "other");
+	room_file(room, "x", "one");
+	room_file(room, "other/y", "one");
+	room_link(room, "d/file", "../x");
+	room_link(room, "d/dir", "../other");
+	struct stamp tree = take(room, "d");
+	struct stamp glob = take(room, "d/*");
+	assert_same(room, "d", &tree, true);
+	let_time_pass();
+	room_file(room, "x", "one");
+	assert_same(room, "d", &tree, false);
+	assert_same(room, "d/*", &glob, false);
+	tree = take(room, "d");
+	let_time_pass();
+	room_file(room, "other/y", "one");
+	assert_same(room, "d", &tree, false);
+	tree = take(room, "d");
+	room_dir(room, "other/new");
+	assert_same(room, "d", &tree, false);
+}
+
+/* A link into the tree itself is not walked once more, or for ever. */
+static void links_into_the_tree_count_once(void **state)
+{
+	struct room *room = *state;
+	room_dir(room, "d");
+	room_dir(room, "d/in");
+	room_file(room, "d/in/own", "one");
+	room_link(room, "d/again", "in");
+	room_link(room, "d/self", ".");
+	char own[] = "d/in/own";
+	struct stamp then = stamp_take(room->fd, "d", leave_out, own);
+	let_time_pass();
+	room_file(room, "d/in/own", "two");
+	struct stamp now = stamp_take(room->fd, "d", leave_out, own);
+	assert_true(stamp_eq(&then, &now));
+}
+
+static void what_cannot_be_looked_at_is_never_the_same(void **state)
+{
+	struct room *room = *state;
+	room_dir(room, "d");
+	int fd = openat(room->fd, "d", O_RDONLY | O_DIRECTORY);
+	for (int i = 0; i < 1100; i++) {
+		assert_int_equal(mkdirat(fd, "d", 0755), 0);
+		int inner = openat(fd, "d", O_RDONLY | O_DIRECTORY);
+		close(fd);
+		fd = inner;
+	}
+	close(fd);
+	struct stamp then = take(room, "d");
+	assert_true(then.exists);
+	assert_same(room, "d", &then, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +214,10 @@ int main(void)
 		room_test(trees_and_globs_see_their_files),
 		room_test(what_is_left_out_does_not_count),
 		room_test(what_is_not_there_says_so),
+		room_test(directories_count_with_name_and_mode),
+		room_test(links_count_with_what_they_lead_to),
+		room_test(links_into_the_tree_count_once),
+		room_test(what_cannot_be_looked_at_is_never_the_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
