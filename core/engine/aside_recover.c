@@ -29,6 +29,7 @@ struct recovery {
 	int64_t since_ns;
 	str literal; /* what `writes` names as it is: nobody else makes that, and it just goes */
 	size_t lost;
+	VEC(str) dirs; /* young ones, each before what is in it */
 };
 
 /* ---- half results ---- */
@@ -57,8 +58,12 @@ static bool lose_young(
 	struct recovery *r = arg;
 	const struct fs_stat *st = &entry->stat;
 	(void)err;
-	if (S_ISDIR(st->mode) || st->ctime_ns < r->since_ns || was_left_so(r, root, path))
+	if (st->ctime_ns < r->since_ns || was_left_so(r, root, path))
 		return true;
+	if (S_ISDIR(st->mode)) {
+		*vec_push(&r->dirs) = arena_str(&r->arena, path);
+		return true;
+	}
 	const char *full = places_full(&r->ground, &r->arena, root, path);
 	const char *to =
 		arena_printf(&r->arena, "lost/%lld/%.*s", (long long)r->run, STR_ARG(path));
@@ -71,6 +76,12 @@ static bool lose_young(
 	fs_remove_tree(state, to, NULL);
 	r->lost += fs_move(places_fd(&r->ground, root), full, state, to, NULL) == FS_FOUND;
 	return true;
+}
+
+static void remove_empty_dirs(struct recovery *r)
+{
+	while (r->dirs.len)
+		fs_remove_one(store_project_fd(r->ground.store), r->dirs.ptr[--r->dirs.len].ptr);
 }
 
 /* Whether the end of the body is in the store: then so is what it left. */
@@ -127,6 +138,7 @@ static void lose_half(struct recovery *r)
 				root == ROOT_PROJECT) {
 				r->literal = path;
 				places_visit(&r->ground, root, path, &visit, NULL);
+				remove_empty_dirs(r);
 			}
 		}
 	}
@@ -194,6 +206,7 @@ void aside_recover(
 		lose_half(&r);
 		put_back_all(&r);
 		fs_remove_tree(state, r.dir, NULL);
+		vec_finish(&r.dirs);
 		if (r.lost)
 			tell(arg, &(struct recovered){(long long)run, r.lost});
 		arena_finish(&r.arena);

@@ -159,6 +159,7 @@ static bool visit_after(
 			.target = STR(""),
 			.path = arena_str(&attempt->arena, path)};
 		*vec_push(&c->dirs) = dir;
+		places_see(engine->places, &spot, &entry->stat, c->tick);
 		return true;
 	}
 	uint64_t maker = maker_of(c, &spot, entry);
@@ -286,8 +287,10 @@ static bool visit_inputs(struct capture *c, const struct unit *dep, size_t *left
 			struct fs_entry entry = {0};
 			bool is_seen =
 				a->root == ROOT_ARTIFACTS || map_get(&c->body->before, a->path);
-			if (a->kind != ARTIFACT_FILE || !known || !known->maker ||
-				known->maker == c->body->unit)
+			bool is_others =
+				known && (a->kind == ARTIFACT_DIR ||
+						 (known->maker && known->maker != c->body->unit));
+			if (a->kind == ARTIFACT_GONE || !is_others)
 				continue;
 			enum fs_found found = fs_lstat_at(places_fd(&engine->ground, a->root),
 				places_full(&engine->ground, &c->scratch, a->root, a->path),

@@ -129,9 +129,6 @@ static bool restore_file(struct attempt *attempt, const struct artifact *a, stru
 	int fd = places_fd(ground, a->root);
 	const char *path = places_full(ground, &attempt->arena, a->root, a->path);
 	const char *slash = strrchr(path, '/');
-	if (a->kind == ARTIFACT_GONE)
-		return fs_remove_one(fd, path) ||
-		       err_set(err, "E-STORE-RESTORE", "%s can't be removed", path);
 	if (slash && slash != path) {
 		char *dir = arena_printf(&attempt->arena, "%.*s", (int)(slash - path), path);
 		if (!fs_make_dirs(fd, dir, 0777, err))
@@ -204,6 +201,22 @@ static void mark_above(struct restoring *r, const struct artifact *a)
 	}
 }
 
+/* What is in a directory goes before it; one in which people have something stays. */
+static void take_away(struct restoring *r)
+{
+	struct engine *engine = r->attempt->engine;
+	const struct ground *ground = &engine->ground;
+	for (size_t i = r->manifest->list.len; i-- > 0;) {
+		const struct artifact *a = &r->manifest->list.ptr[i];
+		if (!r->is_missing[i] || a->kind != ARTIFACT_GONE ||
+			!fs_remove_one(places_fd(ground, a->root),
+				places_full(ground, &r->attempt->arena, a->root, a->path)))
+			continue;
+		r->restored->removed++;
+		places_forget(engine->places, &(struct spot){ground->artifacts, a->root, a->path});
+	}
+}
+
 static bool put_back(struct restoring *r, struct err *err)
 {
 	struct attempt *attempt = r->attempt;
@@ -217,7 +230,6 @@ static bool put_back(struct restoring *r, struct err *err)
 		r->is_missing[i] = true;
 		any = true;
 		r->restored->files += a->kind == ARTIFACT_FILE || a->kind == ARTIFACT_LINK;
-		r->restored->removed += a->kind == ARTIFACT_GONE;
 		r->restored->dirs += a->kind == ARTIFACT_DIR;
 		r->restored->has_replaced = r->restored->has_replaced ||
 		                            (a->kind != ARTIFACT_DIR && was_something(r, a));
@@ -228,9 +240,11 @@ static bool put_back(struct restoring *r, struct err *err)
 	ok = engine_make_directories(attempt->engine, err) && put_back_dirs(r, err);
 	for (size_t i = 0; ok && i < count; i++) {
 		const struct artifact *a = &r->manifest->list.ptr[i];
-		if (r->is_missing[i] && a->kind != ARTIFACT_DIR)
+		if (r->is_missing[i] && a->kind != ARTIFACT_DIR && a->kind != ARTIFACT_GONE)
 			ok = restore_file(attempt, a, err);
 	}
+	if (ok)
+		take_away(r);
 	return ok && close_dirs(r, err);
 }
 

@@ -75,6 +75,9 @@ static bool close_fact(struct attempt *attempt, struct fact_place *place, size_t
 		*vec_push(&attempt->after.facts) = now;
 		return true;
 	}
+	/* A directory that was made on the way is no more an input than one that is there. */
+	if (!is_declared && then->kind == FACT_ABSENT && now.kind == FACT_TREE)
+		return true;
 	spoil(attempt, then->path,
 		is_declared ? "changed while it ran"
 			    : "changed while it ran, say in `reads` or `writes` which it is");

@@ -138,11 +138,24 @@ static void check_paths(struct load *load, const struct value_member *m, const s
 	}
 }
 
+/* "./dist/" is "dist". */
+static void tidy_paths(struct strs *paths)
+{
+	for (size_t i = 0; i < paths->len; i++) {
+		str *path = &paths->ptr[i];
+		while (str_starts(*path, STR("./")) && path->len > 2)
+			*path = str_slice(*path, 2, path->len);
+		while (path->len > 1 && path->ptr[path->len - 1] == '/')
+			path->len--;
+	}
+}
+
 static void take_reads(struct load *load, struct node *node, const struct value_member *m)
 {
 	node->reads_declared = take_strs(load, m, &node->reads);
 	if (node->reads_declared)
 		check_paths(load, m, &node->reads);
+	tidy_paths(&node->reads);
 }
 
 static void take_writes(struct load *load, struct node *node, const struct value_member *m)
@@ -151,6 +164,7 @@ static void take_writes(struct load *load, struct node *node, const struct value
 		check_paths(load, m, &node->writes);
 	else
 		node->writes.len = 0; /* its items are not those of the list */
+	tidy_paths(&node->writes);
 }
 
 static void take_tools(struct load *load, struct node *node, const struct value_member *m)
