@@ -1,6 +1,7 @@
 /* check: looks at everything in the database, for `doctor`.  Blobs are verified by cas_each and cas_has. */
 #include "store/db.h"
 
+#include "store/owned.h"
 #include "store/rows_inner.h"
 #include "store/stmt.h"
 
@@ -45,6 +46,7 @@ bool store_check(struct store *store, struct diags *diags)
 	struct verdict_list verdicts;
 	size_t forced = 0;
 	size_t memos = 0;
+	size_t owned = 0;
 
 	find_bad_pages(store, diags);
 	if (results_list(store, &arena, STR(""), true, &results, &err)) {
@@ -60,6 +62,11 @@ bool store_check(struct store *store, struct diags *diags)
 	}
 	if (forced_check(store, &forced, &err)) {
 		report_rows(diags, forced, "notes of what was forced");
+	} else {
+		diags_take(diags, &err);
+	}
+	if (owned_check(store, &owned, &err)) {
+		report_rows(diags, owned, "notes of what nodes left");
 	} else {
 		diags_take(diags, &err);
 	}

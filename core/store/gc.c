@@ -438,11 +438,11 @@ static bool remove_rows(struct gc *gc)
 	return st && store_flush(store, gc->err);
 }
 
-/* Directories of runs that have no row: of those that went now, and of those that a killed gc left. */
-static bool remove_run_dirs(struct gc *gc)
+/* Directories of runs that have no row, below one of the state's: of those that went now, and of those that a killed gc left. */
+static bool remove_run_dirs(struct gc *gc, const char *below)
 {
-	int fd = openat(
-		gc->store->state_fd, "runs", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int fd =
+		openat(gc->store->state_fd, below, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	if (!dir) {
 		if (fd >= 0) {
@@ -501,7 +501,8 @@ static bool collect(struct gc *gc)
 	drop_old(gc);
 	drop_until_small(gc);
 	count(gc);
-	return gc->options->dry_run || (remove_rows(gc) && remove_run_dirs(gc));
+	return gc->options->dry_run ||
+	       (remove_rows(gc) && remove_run_dirs(gc, "runs") && remove_run_dirs(gc, "lost"));
 }
 
 bool store_gc(struct store *store, const struct gc_options *options, struct gc_report *report,

@@ -48,6 +48,18 @@ bool owned_remove(struct store *store, int64_t id, struct err *err)
 	return stmt_run(store, st, err);
 }
 
+/* False where the row that the statement stands on does not hold together. */
+static bool read_row(
+	struct store *store, sqlite3_stmt *st, struct owned_row *out, struct arena *arena)
+{
+	*out = (struct owned_row){.id = sqlite3_column_int64(st, 0)};
+	if (!fields_read(st, 1, FIELDS(owned_fields), out, arena)) {
+		return false;
+	}
+	struct digest sum = fields_checksum(store, FIELDS(owned_fields), out, 0);
+	return checksum_holds(st, OWNED_COUNT + 1, &sum);
+}
+
 static bool read_list(struct store *store, sqlite3_stmt *st, struct arena *arena,
 	struct owned_list *out, struct err *err)
 {
@@ -55,12 +67,8 @@ static bool read_list(struct store *store, sqlite3_stmt *st, struct arena *arena
 	int got;
 	*out = (struct owned_list){0};
 	while ((got = stmt_row(store, st, err)) == 1) {
-		struct owned_row row = {.id = sqlite3_column_int64(st, 0)};
-		if (!fields_read(st, 1, FIELDS(owned_fields), &row, arena)) {
-			continue;
-		}
-		struct digest sum = fields_checksum(store, FIELDS(owned_fields), &row, 0);
-		if (!checksum_holds(st, OWNED_COUNT + 1, &sum)) {
+		struct owned_row row;
+		if (!read_row(store, st, &row, arena)) {
 			continue;
 		}
 		if (out->len == cap) {
@@ -106,4 +114,20 @@ bool owned_at(struct store *store, struct arena *arena, str place, str path, str
 	stmt_str(st, 1, place);
 	stmt_str(st, 2, path);
 	return read_list(store, st, arena, out, err);
+}
+
+bool owned_check(struct store *store, size_t *damaged, struct err *err)
+{
+	*damaged = 0;
+	sqlite3_stmt *st = stmt_get(
+		store, STMT_OWNED_ALL, "SELECT id, " OWNED_COLUMNS ", checksum FROM owned", err);
+	if (!st) {
+		return false;
+	}
+	struct owned_row row;
+	int got;
+	while ((got = stmt_row(store, st, err)) == 1) {
+		*damaged += !read_row(store, st, &row, NULL);
+	}
+	return got == 0;
 }

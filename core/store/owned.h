@@ -34,4 +34,7 @@ bool owned_list(struct store *store, struct arena *arena, str workflow, str plac
 bool owned_at(struct store *store, struct arena *arena, str place, str path, struct owned_list *out,
 	struct err *err);
 
+/* How many rows fail their checksum. */
+bool owned_check(struct store *store, size_t *damaged, struct err *err);
+
 #endif
