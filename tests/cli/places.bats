@@ -115,6 +115,44 @@ Y
 	equal "$(modes d)" "$before"
 }
 
+@test "without the rights of root, in directories that are read-only" {
+	[ "$(id -u)" -eq 0 ] || skip "the other tests are this one"
+	local nobody="setpriv --reuid 65534 --regid 65534 --clear-groups"
+	chmod a+rx "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/.." "$BATS_TEST_TMPDIR/../.." || true
+	chown -R 65534 "$PROJECT"
+	$nobody test -x "$PAWL" -a -w "$PROJECT" || skip "nobody can't run $PAWL in $PROJECT"
+	workflow b <<'Y'
+name: b
+nodes:
+  - id: a
+    reads: [in]
+    writes: [d]
+    bash: |
+      mkdir -p d/ro/in d/empty; cat in > d/ro/x; cat in > d/ro/in/y
+      chmod 555 d/ro/in d/ro d/empty d
+      [[ $(<in) != bad ]]
+Y
+	chmod a+r .pawl/workflows/b.yaml
+	echo 1 >in
+	ok $nobody "$PAWL" run b
+	local before=$(modes d) v
+	for v in 2 1; do
+		echo $v >in
+		ok $nobody "$PAWL" run b
+		equal "$(modes d) $(<d/ro/in/y)" "$before $v"
+	done
+	echo bad >in
+	exits 1 $nobody "$PAWL" run b
+	echo 1 >in
+	ok $nobody "$PAWL" run b
+	equal "$(modes d) $(<d/ro/in/y)" "$before 1"
+	chmod u+w d/ro
+	rm d/ro/x
+	ok $nobody "$PAWL" run b --reuse=only
+	equal "$(modes d)" "$before"
+	[ -z "$(ls .pawl/state/aside)" ]
+}
+
 @test "a file gives way to a directory of that name, and back" {
 	workflow b <<'Y'
 name: b

@@ -276,7 +276,7 @@ YAML
 	runs
 	ok pawl run flow --resume -f build
 	equal "$(runs)" 'build check'
-	says 'reads not declared, and build was made anew since run 1'
+	says 'reads not declared, and build was made or put back since run 1'
 	equal "$(reason check)" unproven
 	ok pawl run flow --resume -f docs
 	equal "$(runs)" 'docs'
