@@ -4,6 +4,7 @@ All happens in a copy of the sources, build/mutants, which is kept: what is buil
 changed."""
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -54,10 +55,16 @@ def run(*command):
     return subprocess.run(command, cwd=COPY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
 
+def targets(tests):
+    """What the tests need, where that is plain: `cli.NAME` and `crash.NAME` the program, `LAYER.test_NAME` itself."""
+    names = re.sub(r"[\^$()\\]", "", tests).split("|")
+    found = {"program" if re.match(r"(cli|crash)\.", name) else
+             name.replace(".", "_") if re.fullmatch(r"\w+\.test_\w+", name) else "all" for name in names}
+    return ["all"] if "all" in found else sorted(found)
+
+
 def build(tests):
-    # The program's own tests need nothing else.
-    target = ["--target", "program"] if tests.startswith(("cli", "^cli")) else []
-    return run("cmake", "--build", str(BUILD), "-j", JOBS, *target)
+    return run("cmake", "--build", str(BUILD), "-j", JOBS, "--target", *targets(tests))
 
 
 def test(tests):
