@@ -46,6 +46,24 @@ agrees() {
 	agrees 'reuse  c'
 }
 
+@test "a file that is there and will not be" {
+	workflow w <<-'YAML'
+		name: w
+		nodes:
+		  - {id: a, reads: [v], writes: [d], bash: 'mkdir -p d; [ $(cat v) = 1 ] || echo x >d/x; echo y >d/y'}
+		  - {id: c, depends_on: a, reads: [d/x], bash: '[ ! -e d/x ] || cat d/x; cat v'}
+	YAML
+	echo 1 >v
+	ok pawl run w
+	echo 2 >v
+	ok pawl run w
+	echo 1 >v
+	agrees 'reuse  c'
+	equal "$(ls d)" y
+	echo 2 >v
+	agrees 'reuse  c'
+}
+
 @test "what is too much, what is missing, and directories" {
 	workflow w <<-'YAML'
 		name: w

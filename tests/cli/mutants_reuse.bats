@@ -140,6 +140,61 @@ above() {
 	equal "$(cat ~/log)" n # in the second one only
 }
 
+@test "and so is one of a loop around it" {
+	workflow w <<-'YAML'
+		name: w
+		nodes:
+		  - id: outer
+		    loop_group:
+		      until: END
+		      max_iterations: 3
+		      nodes:
+		        - id: inner
+		          loop_group: {until: x, max_iterations: 2, nodes: [{id: n, bash: 'echo n >>~/log; echo x'}]}
+		        - {id: q, depends_on: inner, always_run: true, bash: 'if [ -e ~/second ]; then rm ~/second; echo END; else touch ~/second; echo go; fi'}
+		  - {id: end, depends_on: outer, always_run: true, bash: exit 1}
+	YAML
+	exits 1 pawl run w
+	: >~/log
+	exits 1 pawl resume --no-suspect
+	equal "$(cat ~/log)" n
+}
+
+@test "with reuse off not even what the run itself has made is reused" {
+	workflow child <<-'YAML'
+		name: child
+		nodes:
+		  - {id: n, reads: [], bash: 'echo n >>~/log'}
+	YAML
+	workflow w <<-'YAML'
+		name: w
+		nodes:
+		  - {id: one, workflow: child}
+		  - {id: two, depends_on: one, workflow: child}
+	YAML
+	ok pawl run w
+	equal "$(cat ~/log | tr '\n' ' ')" 'n '
+	: >~/log
+	ok pawl run w --no-resume
+	equal "$(cat ~/log | tr '\n' ' ')" 'n n '
+}
+
+@test "a file that several nodes change in turn: who has read which is not known" {
+	workflow w <<-'YAML'
+		name: w
+		nodes:
+		  - {id: a, reads: [], writes: [t], bash: echo 1 >t}
+		  - {id: b, depends_on: a, reads: [], bash: sed -i s/1/2/ t*}
+		  - {id: m, depends_on: a, bash: 'echo m >>~/log'}
+		  - {id: end, depends_on: [b, m], always_run: true, bash: exit 1}
+	YAML
+	exits 1 pawl run w -j1
+	rm t
+	: >~/log
+	exits 1 pawl resume -j1 --no-suspect
+	equal "$(cat ~/log)" m
+}
+
 @test "a file that was put back over another may have been read by what is behind it" {
 	workflow w <<-'YAML'
 		name: w
@@ -171,6 +226,7 @@ above() {
 	echo good >~/v
 	ok pawl run w
 	equal "$(reason a)" contract_failed
+	equal "$(sql 'SELECT id, dropped FROM result' | tr '\n' ';')" '1 1;2 0;'
 	ok pawl invalidate 2 a
 	sed -i 's/ensure: {output: {matches: good}}, //' .pawl/workflows/w.yaml
 	ok pawl run w
@@ -207,6 +263,34 @@ above() {
 	equal "$(reason whole) $(reason pieces) $(reason run) $(reason undeclared) $(reason good)" 'unproven unproven unproven unproven reuse'
 }
 
+@test "a suspect that makes another output is quarantined, one that makes the same is cleared; both are suspects no more" {
+	workflow w <<-'YAML'
+		name: w
+		nodes:
+		  - {id: a, reads: [], bash: 'cat ~/v'}
+		  - {id: b, depends_on: a, reads: [w], bash: 'echo $a.output | grep -q good && grep -q yes w'}
+	YAML
+	echo bad >~/v
+	echo yes >w
+	exits 1 pawl run w
+	exits 1 pawl run w
+	ok pawl verdicts
+	says suspect
+	echo good >~/v
+	ok pawl run w
+	says 'it gave another output'
+	ok pawl verdicts
+	says quarantined
+	says_not suspect
+	echo no >w
+	exits 1 pawl run w
+	exits 1 pawl run w
+	says 'it gave the same output again'
+	ok pawl verdicts
+	says exonerated
+	says_not suspect
+}
+
 @test "a suspect that makes the same output and other artifacts again is not cleared" {
 	workflow w <<-'YAML'
 		name: w
@@ -234,18 +318,19 @@ above() {
 	workflow w <<-'YAML'
 		name: w
 		nodes:
-		  - {id: first, always_run: true, bash: '[ ! -e ~/boom ]'}
-		  - {id: n, bash: 'echo n >>~/log'}
+		  - {id: first, reads: [v], bash: 'grep good v'}
+		  - {id: n, depends_on: first, bash: 'echo n >>~/log'}
 		  - {id: end, depends_on: n, always_run: true, bash: '[ -e ~/well ]'}
 	YAML
-	exits 1 pawl run w -j1 --no-suspect
-	touch ~/boom
-	exits 1 pawl run w -j1 --resume --fail-fast --no-suspect
-	rm ~/boom
+	echo good >v
+	exits 1 pawl run w --no-suspect
+	echo bad >v
+	exits 1 pawl run w --resume --no-suspect # which does not come to n
+	echo good >v
 	touch ~/well
-	ok pawl run w -j1 --resume --no-suspect
+	ok pawl run w --resume --no-suspect
 	equal "$(cat ~/log)" n
-	ok pawl run w -j1
+	ok pawl run w
 	equal "$(cat ~/log | tr '\n' ' ')" 'n n '
 }
 
@@ -267,6 +352,22 @@ above() {
 	ok pawl run w -f a
 	ok pawl run w
 	equal "$(pawl output last/a | tr '\n' ' ')" '1 v2 '
+}
+
+@test "what a body makes of a file that its words name is looked at, too; what it said it reads is its input" {
+	workflow w <<-'YAML'
+		name: w
+		nodes:
+		  - {id: named, reads: [], bash: 'mkdir -p sub; echo x | tee ./sub/made >~/out'}
+		  - {id: declared, reads: [in], bash: '[ -e in ] || echo x >i[n] 2>&1; cp in ~/in || cp ~/out in'}
+	YAML
+	ok pawl run w
+	says 'declared  its result is not kept: in changed while it ran'
+	ok pawl run w
+	equal "$(reason named)" reuse
+	rm sub/made
+	ok pawl run w
+	equal "$(reason named)" output_missing
 }
 
 @test "a source that is written to while the node runs" {

@@ -235,6 +235,12 @@ static void a_digest_taken_right_after_a_change_is_not_believed(void **state)
 	}
 	row.taken_ns = changed + 2000000001;
 	assert_true(is_believed(b, &row));
+	/* Nor where only its times or its permissions were changed of late. */
+	struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+	assert_int_equal(utimensat(b->dir, "in.txt", old, 0), 0);
+	row = row_of(b, "in.txt", &wrong);
+	row.taken_ns = row.ctime_ns + 1000000000;
+	assert_false(is_believed(b, &row));
 	/* A file from the future is never old enough. */
 	struct timespec times[2] = {{.tv_sec = clock_wall_ms() / 1000 + 86400},
 		{.tv_sec = clock_wall_ms() / 1000 + 86400}};
