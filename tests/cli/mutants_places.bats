@@ -144,6 +144,48 @@ killed() {
 	equal "$(pawl output last/c)" ''
 }
 
+@test "who took a file away while others ran is not known" {
+	workflow w <<-'YAML'
+		name: w
+		nodes:
+		  - {id: a, reads: [], writes: [t], bash: echo t >t}
+		  - {id: b, depends_on: a, reads: [], bash: 'until [ -e ~/c ]; do sleep 0.01; done; rm t*; touch ~/b'}
+		  - {id: c, reads: [], bash: 'touch ~/c; until [ -e ~/b ]; do sleep 0.01; done; rm ~/b ~/c'}
+	YAML
+	ok pawl run w -j2
+	ok pawl plan w
+	says 'run    b'
+	says 'appeared while several nodes ran'
+}
+
+@test "a file is taken away by one node only" {
+	workflow w <<-'YAML'
+		name: w
+		nodes:
+		  - {id: a, reads: [], writes: [t], bash: echo t >t}
+		  - {id: b, depends_on: a, reads: [], bash: rm t*}
+		  - {id: c, depends_on: [a, b], reads: [], bash: 'true'}
+	YAML
+	ok pawl run w
+	ok pawl artifacts last/c
+	says 'no files were kept'
+}
+
+@test "what somebody has where a reused node took something away is not taken away" {
+	workflow w <<-'YAML'
+		name: w
+		nodes:
+		  - {id: a, reads: [], writes: [t], bash: echo t >t}
+		  - {id: c, always_run: true, bash: '[ ! -e ~/two ] || echo mine >t*'}
+		  - {id: b, depends_on: [a, c], reads: [], bash: rm t*}
+	YAML
+	ok pawl run w
+	touch ~/two
+	ok pawl run w
+	says 'reuse  b'
+	equal "$(cat t)" mine
+}
+
 # moved [MORE NODES]: of the files that `a` made, x is now of `b`, which runs before it.
 moved() {
 	workflow w <<-'YAML'
@@ -206,6 +248,33 @@ moved() {
 	equal "$(ls d | tr '\n' ' ')" 'x y '
 }
 
+@test "what another workflow left in one's place is set aside, and comes back where nothing takes its place" {
+	one '[ $(cat v) = 1 ] || exit 1; echo w >>out' 'writes: [out]'
+	workflow other <<-'YAML'
+		name: other
+		nodes:
+		  - {id: o, reads: [], writes: [out], bash: echo o >out}
+	YAML
+	ok pawl run w
+	ok pawl run other
+	ok pawl run w -f a
+	equal "$(cat out)" w
+	ok pawl run other
+	echo 2 >v
+	exits 1 pawl run w
+	equal "$(cat out)" o
+	# Nor does it count as half a result because this one left one there once.
+	rm -r .pawl/state out
+	sed -i 's/; echo w >>out/; echo w >out/; s/|| exit 1/|| { [ ! -e half ] || echo half >out; exit 1; }/' .pawl/workflows/w.yaml
+	touch half
+	exits 1 pawl run w
+	equal "$(cat out)" half
+	rm out half
+	ok pawl run other
+	exits 1 pawl run w
+	equal "$(cat out)" o
+}
+
 @test "a place that was a directory and is a file now, and the way back" {
 	one 'if [ $(cat v) = 1 ]; then mkdir d; echo x >d/x; else echo f >d; fi' 'writes: [d]'
 	ok pawl run w
@@ -236,6 +305,16 @@ moved() {
 	says 'was changed since'
 	rm d/e
 	mkdir -p d/e/x
+	ok pawl plan w
+	says 'was changed since'
+}
+
+@test "also where the directory is none of the result's" {
+	mkdir d
+	one 'echo x >d/f' 'writes: [d/f]'
+	ok pawl run w
+	rm -r d
+	echo people >d
 	ok pawl plan w
 	says 'was changed since'
 }
@@ -285,6 +364,27 @@ moved() {
 	[ ! -e .pawl/state/lost/2/lit ]
 }
 
+@test "while a run goes on, what it set aside and what it makes are left alone; when it was killed, what others made stays" {
+	one '[ $(cat v) = 1 ] && { mkdir d; echo 1 >d/extra; exit 0; }; echo half >d/half; : >going; sleep 600' 'writes: [d]'
+	workflow other <<-'YAML'
+		name: other
+		nodes:
+		  - {id: o, reads: [], writes: [d/o], bash: echo o >d/o}
+	YAML
+	ok pawl run w
+	mkdir d/people
+	echo 2 >v
+	"$PAWL" run w >/dev/null 2>&1 3>&- &
+	local pid=$!
+	wait_for going
+	ok pawl run other
+	equal "$(ls d | tr '\n' ' ')" 'half o people '
+	kill -9 $pid
+	wait $pid || true
+	ok pawl run other
+	equal "$(ls d | tr '\n' ' ')" 'extra o people '
+}
+
 @test "what a body that ended has left is no half result, though its run was killed later" {
 	workflow w <<-'YAML'
 		name: w
@@ -313,6 +413,53 @@ moved() {
 	echo people >d/half
 	ok pawl run w
 	says 'was changed by a try that failed'
+}
+
+@test "what was set aside before the first try does not come back after a later one" {
+	one '[ $(cat v) = 1 ] || [ -e ~/second ] || { touch ~/second; exit 1; }; mkdir -p d; touch "d/$(cat v)"' 'writes: [d]' 'retry: {max_attempts: 2, delay_ms: 1}'
+	ok pawl run w
+	echo 2 >v
+	ok pawl run w
+	equal "$(ls d)" 2
+}
+
+@test "a try that lacks a file leaves nothing to the next either" {
+	one 'mkdir -p d; [ -e ~/second ] || { touch ~/second d/half; exit 0; }; touch d/whole m' 'writes: [d, m]' 'retry: {max_attempts: 2, delay_ms: 1}'
+	ok pawl run w
+	equal "$(ls d)" whole
+}
+
+@test "what a failed body did to people's files is not taken for half a result of its own" {
+	mkdir d
+	echo people >d/f
+	one '[ $(cat v) = 2 ] || { echo body >>d/f; exit 1; }; touch d/whole' 'writes: [d]'
+	exits 1 pawl run w
+	echo 2 >v
+	ok pawl run w
+	equal "$(cat d/f | tr '\n' ' ')" 'people body '
+}
+
+@test "half a result that turns out whole is a whole one" {
+	one 'echo x >f; [ $(cat v) = 2 ]' 'writes: [f]'
+	exits 1 pawl run w
+	echo 2 >v
+	ok pawl run w
+	echo 3 >v
+	sed -i 's/echo x >f/false/' .pawl/workflows/w.yaml
+	exits 1 pawl run w
+	equal "$(cat f)" x
+}
+
+@test "what a try that failed left while others ran may be theirs: the result is not kept" {
+	workflow w <<-'YAML'
+		name: w
+		nodes:
+		  - {id: a, reads: [], retry: {max_attempts: 2, delay_ms: 1}, bash: '[ ! -e ~/second ] || exit 0; touch ~/second; until [ -e ~/b ]; do sleep 0.01; done; n=x; echo a >"$ARTIFACTS_DIR/$n"; exit 1'}
+		  - {id: b, reads: [], bash: 'touch ~/b; until [ -e ~/over ]; do sleep 0.01; done'}
+		  - {id: c, depends_on: a, reads: [], bash: touch ~/over}
+	YAML
+	ok pawl run w -j2
+	says 'left files which others may have made'
 }
 
 @test "what a try that failed left goes before the node runs again, and no set-aside of it comes back" {
@@ -346,6 +493,32 @@ moved() {
 	echo others >d/f
 	ok pawl run w
 	says 'run    a'
+}
+
+@test "a change that leaves no trace in the times of a file is seen where the times are too young to tell" {
+	mkdir d
+	echo abc >d/f
+	one 'touch ~/go; until [ -e ~/done ]; do sleep 0.01; done' 'writes: [d]'
+	# A page that is dirty already takes what is written by way of a mapping without a word.
+	python3 - <<-'PY' 3>&- &
+		import mmap, os, time
+		home = os.environ["HOME"]
+		file = open("d/f", "r+b")
+		page = mmap.mmap(file.fileno(), 0)
+		page[0] = page[0]
+		os.utime("d/f", (time.time() + 86400,) * 2)
+		open(home + "/ready", "w")
+		while not os.path.exists(home + "/go"):
+		    time.sleep(0.01)
+		page[0] = ord("X")
+		open(home + "/done", "w")
+	PY
+	wait_for ~/ready
+	ok pawl run w
+	wait
+	says_not 'was there before and it did not write it'
+	ok pawl artifacts last/a
+	says d/f
 }
 
 @test "a body that goes on with what it made the last time depends on that" {
@@ -394,6 +567,17 @@ moved() {
 	says_not /x
 }
 
+@test "each thing is listed once, and directories of people's are not in it" {
+	mkdir -p d/people
+	one 'mkdir -p d/mine "$ARTIFACTS_DIR/e"; touch d/mine/x "$ARTIFACTS_DIR/e/y"' 'writes: [d, $ARTIFACTS_DIR/e]'
+	ok pawl run w
+	equal "$(pawl artifacts last/a | grep -c e/y)" 1
+	rmdir d/people
+	ok pawl run w
+	says 'reuse  a'
+	[ ! -e d/people ]
+}
+
 @test "a directory's artifact of another, changed in place without a word, is the changer's" {
 	workflow w <<-'YAML'
 		name: w
@@ -431,6 +615,20 @@ moved() {
 	equal "$(states)" 'a=reused b=reused'
 }
 
+@test "who had ended before a file was there has not made it" {
+	workflow w <<-'YAML'
+		name: w
+		nodes:
+		  - {id: a, reads: [], bash: 'touch ~/a; until [ -e ~/over ]; do sleep 0.01; done; n=x; echo a >"$ARTIFACTS_DIR/$n"'}
+		  - {id: b, reads: [], bash: 'until [ -e ~/a ]; do sleep 0.01; done', ensure: {run: 'touch ~/over'}}
+	YAML
+	ok pawl run w -j2
+	rm -r .pawl/state/runs
+	ok pawl run w -j2
+	equal "$(states)" 'a=reused b=reused'
+	equal "$(cat .pawl/state/runs/2/artifacts/x)" a
+}
+
 @test "what nobody declares while several ran is nobody's: kept by none, and good for that run only while it is there" {
 	workflow w <<-'YAML'
 		name: w
@@ -447,6 +645,8 @@ moved() {
 	says_not /x
 	exits 1 pawl resume -j2 --no-suspect
 	equal "$(reason a)$(reason b)" reusereuse
+	ok pawl artifacts last/last
+	says_not /x
 	rm .pawl/state/runs/1/artifacts/x
 	ok pawl plan w --no-suspect
 	says 'appeared while several nodes ran'
@@ -501,6 +701,25 @@ moved() {
 	equal "$(ls -d d/* g s m 2>/dev/null | tr '\n' ' ')" 'd/1 d/2 m s '
 	# Items of a node that is skipped go with it.
 	sed -i "s/id: item, depends_on: list, /&when: \"\$list.output == 'x'\", /" .pawl/workflows/w.yaml
+	ok pawl run w
+	equal "$(ls d)" ''
+}
+
+@test "what one item has made and the next has changed is theirs, and no file of people's" {
+	workflow w <<-'YAML'
+		name: w
+		nodes:
+		  - {id: list, reads: [items], bash: cat items}
+		  - {id: item, depends_on: list, fan_out: {items: $list.output, max_parallel: 1}, reads: [], writes: ["d/*"], bash: 'echo $INPUTS.item >>d/all'}
+	YAML
+	mkdir d
+	echo '[1,2]' >items
+	ok pawl run w
+	equal "$(cat d/all | tr '\n' ' ')" '1 2 '
+	ok pawl run w
+	says '2 reused'
+	equal "$(cat d/all | tr '\n' ' ')" '1 2 '
+	echo '[]' >items
 	ok pawl run w
 	equal "$(ls d)" ''
 }
@@ -566,6 +785,14 @@ moved() {
 	says 'breaks `ensure`'
 	sed -i 's/{r: {json: true}}/{$ARTIFACTS_DIR\/r: {json: true}}/' .pawl/workflows/w.yaml
 	echo no >r
+	ok pawl run w
+	says 'reuse  a'
+	# A file that is none of the result's, as it stands.
+	echo no >q
+	sed -i 's/{$ARTIFACTS_DIR\/r: {json: true}}/{q: {json: true}}/' .pawl/workflows/w.yaml
+	ok pawl plan w
+	says 'breaks `ensure`'
+	echo {} >q
 	ok pawl run w
 	says 'reuse  a'
 	# What met it is not looked at again; another contract is.

@@ -291,6 +291,29 @@ above() {
 	says_not suspect
 }
 
+@test "an input is not suspected because of a failure that it is passed with, nor of one of another body" {
+	workflow w <<-'YAML'
+		name: w
+		nodes:
+		  - {id: a, reads: [v], bash: 'cat v'}
+		  - {id: b, depends_on: a, reads: [], bash: '[ -e ~/well ] && echo $a.output'}
+	YAML
+	echo one >v
+	exits 1 pawl run w
+	touch ~/well
+	ok pawl run w
+	equal "$(reason a)" reuse
+	ok pawl verdicts
+	says_not suspect
+	rm ~/well
+	exits 1 pawl run w -f b --no-suspect
+	echo two >v
+	sed -i 's/.. -e ~.well . &&/true;/' .pawl/workflows/w.yaml
+	ok pawl run w
+	ok pawl verdicts
+	says_not suspect
+}
+
 @test "a suspect that makes the same output and other artifacts again is not cleared" {
 	workflow w <<-'YAML'
 		name: w
