@@ -308,7 +308,7 @@ above() {
 	rm ~/well
 	exits 1 pawl run w -f b --no-suspect
 	echo two >v
-	sed -i 's/.. -e ~.well . &&/true;/' .pawl/workflows/w.yaml
+	sed -i 's/\[ -e ~.well \] &&/true;/' .pawl/workflows/w.yaml
 	ok pawl run w
 	ok pawl verdicts
 	says_not suspect
@@ -382,7 +382,7 @@ above() {
 		name: w
 		nodes:
 		  - {id: named, reads: [], bash: 'mkdir -p sub; echo x | tee ./sub/made >~/out'}
-		  - {id: declared, reads: [in], bash: '[ -e in ] || echo x >i[n] 2>&1; cp in ~/in || cp ~/out in'}
+		  - {id: declared, depends_on: named, reads: [in], bash: '[ -e in ] || echo x >i[n] 2>&1; cp in ~/in || cp ~/out in'}
 	YAML
 	ok pawl run w
 	says 'declared  its result is not kept: in changed while it ran'
