@@ -7,12 +7,13 @@
 static void look_for_artifacts_dir(struct attempt *attempt, str bytes)
 {
 	str name = str_of(attempt->engine->artifacts_dir);
-	buf_add(&attempt->carry, str_slice(bytes, 0, name.len));
-	attempt->prints_artifacts_dir = str_find(bytes, name, 0) != SIZE_MAX ||
-	                                str_find(buf_str(&attempt->carry), name, 0) != SIZE_MAX;
-	buf_clear(&attempt->carry);
-	buf_add(&attempt->carry,
-		str_slice(bytes, bytes.len > name.len ? bytes.len - name.len : 0, bytes.len));
+	struct buf *carry = &attempt->carry; /* the end of what came before, where it may begin */
+	buf_add(carry, bytes);
+	attempt->prints_artifacts_dir = str_find(buf_str(carry), name, 0) != SIZE_MAX;
+	if (carry->len >= name.len) {
+		memmove(carry->ptr, carry->ptr + carry->len - (name.len - 1), name.len - 1);
+		carry->len = name.len - 1;
+	}
 }
 
 /* What is stored and shown of a stream: secrets are gone from it by now. */

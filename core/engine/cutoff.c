@@ -37,8 +37,6 @@ struct cutoff cutoff_forced(struct engine *engine, const struct unit *unit)
 	if (!forced_any(engine->store))
 		return cutoff;
 	cutoff = find(engine, STR(""), cutoff);
-	if (unit->parent)
-		cutoff = find(engine, unit->node->id, cutoff);
 	uint32_t at = unit->node->index;
 	for (; at != NO_NODE; at = engine->workflow->nodes[at].scope->holder)
 		cutoff = find(engine, engine->workflow->nodes[at].id, cutoff);

@@ -48,7 +48,7 @@ static void add_verdicts(struct attempt *attempt, struct candidate *c)
 		list.damaged)
 		c->is_unjudged = true;
 	c->refusal = find_verdict(&list, VERDICT_QUARANTINED);
-	if (!engine->options->no_suspect && !find_verdict(&list, VERDICT_EXONERATED))
+	if (!engine->options->no_suspect)
 		c->suspect = find_verdict(&list, VERDICT_SUSPECT);
 }
 

@@ -49,7 +49,6 @@ static void begin_iteration(struct loop *loop)
 		unit->is_uncertain = unit->is_optional = false;
 		unit->iteration = loop->iteration;
 		unit->earlier = (struct moved){parent->made, parent->node->id};
-		unit->made = 0;
 		unit->waiting = 0;
 		for (uint32_t d = 0; d < node->dep_count; d++)
 			unit->waiting += engine->workflow->nodes[node->deps[d]].scope->holder ==

@@ -62,6 +62,7 @@ static void take_newer(struct moved *newest, struct moved other)
 		*newest = other;
 }
 
+/* What it names besides its direct dependencies is above those, or above what it is in. */
 struct moved upstream_newest(const struct engine *engine, const struct unit *unit)
 {
 	const struct node *node = unit->node;
@@ -70,8 +71,6 @@ struct moved upstream_newest(const struct engine *engine, const struct unit *uni
 	take_newer(&newest, unit->earlier);
 	for (uint32_t d = 0; d < node->dep_count; d++)
 		take_newer(&newest, engine->units[node->deps[d]].newest);
-	for (uint32_t r = 0; r < node->ref_count; r++)
-		take_newer(&newest, engine->units[node->refs[r]].newest);
 	if (holder != NO_NODE)
 		take_newer(&newest, upstream_newest(engine, &engine->units[holder]));
 	return newest;

@@ -150,12 +150,6 @@ bool cas_put_tmp(struct store *store, struct cas_pending pending, struct err *er
 		close(pending.fd);
 		return ok;
 	}
-	/* A damaged file of that name may be waiting to be unlinked: not the new one. */
-	for (size_t i = 0; i < store->doomed.len; i++) {
-		if (digest_eq(&store->doomed.ptr[i], &pending.digest)) {
-			store->doomed.ptr[i--] = store->doomed.ptr[--store->doomed.len];
-		}
-	}
 	if (!cas_file_keep(store, pending, &own)) {
 		return store_write_fail(store, &own, err);
 	}
@@ -477,7 +471,8 @@ bool cas_remove(struct store *store, const struct digest *digest, struct err *er
 	return true;
 }
 
-/* Within a write transaction: whoever stores the same blob meanwhile renames it before it commits, and waits for us. */
+/* Within a write transaction: whoever stores the same blob meanwhile renames it before it commits, and waits for us.  One that
+ * has been stored again is there to stay. */
 void cas_unlink_doomed(struct store *store)
 {
 	if (store->doomed.len == 0 ||

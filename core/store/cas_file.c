@@ -61,7 +61,8 @@ int cas_tmp_create(struct store *store, char name[33], struct err *err)
 
 static struct cas_pending *pending_find(struct store *store, const struct digest *digest)
 {
-	for (size_t i = 0; i < store->pending.len; i++) {
+	/* The newest: one before it was found damaged. */
+	for (size_t i = store->pending.len; i-- > 0;) {
 		if (digest_eq(&store->pending.ptr[i].digest, digest)) {
 			return &store->pending.ptr[i];
 		}
@@ -71,11 +72,6 @@ static struct cas_pending *pending_find(struct store *store, const struct digest
 
 bool cas_file_keep(struct store *store, struct cas_pending pending, struct err *err)
 {
-	if (pending_find(store, &pending.digest)) {
-		unlinkat(store->tmp_fd, pending.name, 0);
-		close(pending.fd);
-		return true;
-	}
 	*vec_push(&store->pending) = pending;
 	/* Descriptors are scarce: beyond a few dozen the fsync comes early. */
 	return store->pending.len < limits_kept_files(PENDING_MAX) || cas_settle(store, err);

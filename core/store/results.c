@@ -243,16 +243,13 @@ struct wanted {
 	const str *workflow;
 	const str *node;
 	const struct digest *key;
-	int64_t id;
-	bool live;
 };
 
 static bool is_wanted(const struct result_row *row, const struct wanted *wanted)
 {
 	return (!wanted->workflow || str_eq(row->workflow, *wanted->workflow)) &&
 	       (!wanted->node || str_eq(row->node, *wanted->node)) &&
-	       (!wanted->key || digest_eq(&row->key, wanted->key)) &&
-	       (!wanted->id || row->id == wanted->id) && !(wanted->live && row->dropped);
+	       (!wanted->key || digest_eq(&row->key, wanted->key));
 }
 
 static bool read_list(struct store *store, sqlite3_stmt *st, struct arena *arena,
@@ -277,11 +274,12 @@ static bool read_list(struct store *store, sqlite3_stmt *st, struct arena *arena
 bool results_find(struct store *store, struct arena *arena, str workflow, str node,
 	const struct digest *key, struct result_list *out, struct err *err)
 {
+	/* An index gives numbers only: what it has of a row besides would be taken for the row's own. */
 	*out = (struct result_list){0};
 	sqlite3_stmt *st = stmt_get(store, STMT_RESULT_FIND,
 		RESULT_SELECT
-		"WHERE result.key = ?1 AND node = ?2 AND workflow = ?3 AND dropped = 0 "
-		"ORDER BY result.id DESC",
+		"WHERE result.id IN (SELECT id FROM result WHERE key = ?1 AND node = ?2 AND workflow = ?3) "
+		"AND dropped = 0 ORDER BY result.id DESC",
 		err);
 	if (!st) {
 		return false;
@@ -289,7 +287,7 @@ bool results_find(struct store *store, struct arena *arena, str workflow, str no
 	stmt_digest(st, 1, key);
 	stmt_str(st, 2, node);
 	stmt_str(st, 3, workflow);
-	struct wanted wanted = {.workflow = &workflow, .node = &node, .key = key, .live = true};
+	struct wanted wanted = {.workflow = &workflow, .node = &node, .key = key};
 	return read_list(store, st, arena, &wanted, out, err);
 }
 
@@ -330,7 +328,7 @@ bool results_get(struct store *store, struct arena *arena, int64_t id, struct re
 	}
 	stmt_int(st, 1, id);
 	struct result_list list;
-	struct wanted wanted = {.id = id};
+	struct wanted wanted = {0};
 	if (!read_list(store, st, arena, &wanted, &list, err)) {
 		return false;
 	}
@@ -361,8 +359,7 @@ bool results_list(struct store *store, struct arena *arena, str workflow, bool d
 	if (workflow.len > 0) {
 		stmt_str(st, 2, workflow);
 	}
-	struct wanted wanted = {
-		.workflow = workflow.len > 0 ? &workflow : NULL, .live = !dropped_too};
+	struct wanted wanted = {.workflow = workflow.len > 0 ? &workflow : NULL};
 	return read_list(store, st, arena, &wanted, out, err);
 }
 
@@ -401,10 +398,11 @@ bool results_replace(struct store *store, str workflow, str node, const struct d
 {
 	struct arena arena = {0};
 	struct result_list list;
-	struct wanted wanted = {.workflow = &workflow, .node = &node, .key = key, .live = true};
+	struct wanted wanted = {.workflow = &workflow, .node = &node, .key = key};
 	bool ok = store_write_begin(store, err) && list_of_key(store, &arena, &wanted, &list, err);
 	for (size_t i = 0; ok && i < list.len; i++) {
-		ok = list.ptr[i].id == keep || set_dropped(store, &list.ptr[i], err);
+		ok = list.ptr[i].id == keep || list.ptr[i].dropped ||
+		     set_dropped(store, &list.ptr[i], err);
 	}
 	arena_finish(&arena);
 	return ok;

@@ -125,3 +125,20 @@ YAML
 	ok pawl output last/direct
 	[ "$output" = three ]
 }
+
+@test "however many nodes lie between" {
+	workflow chain <<'YAML'
+name: chain
+nodes:
+  - {id: a, reads: [src], bash: 'cp src "$ARTIFACTS_DIR/a.txt"'}
+  - {id: b, depends_on: a, reads: [], bash: echo b}
+  - {id: c, depends_on: b, reads: [], bash: echo c}
+  - {id: d, depends_on: c, reads: [], bash: 'cat "$ARTIFACTS_DIR/a.txt"'}
+YAML
+	echo one >src
+	ok pawl run chain
+	echo two >src
+	ok pawl run chain
+	ok pawl output last/d
+	[ "$output" = two ]
+}

@@ -235,6 +235,12 @@ static void a_digest_taken_right_after_a_change_is_not_believed(void **state)
 	}
 	row.taken_ns = changed + 2000000001;
 	assert_true(is_believed(b, &row));
+	/* Nor where only its times or its permissions were changed of late. */
+	struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+	assert_int_equal(utimensat(b->dir, "in.txt", old, 0), 0);
+	row = row_of(b, "in.txt", &wrong);
+	row.taken_ns = row.ctime_ns + 1000000000;
+	assert_false(is_believed(b, &row));
 	/* A file from the future is never old enough. */
 	struct timespec times[2] = {{.tv_sec = clock_wall_ms() / 1000 + 86400},
 		{.tv_sec = clock_wall_ms() / 1000 + 86400}};
@@ -552,6 +558,205 @@ static void of_what_a_body_names_files_count(void **state)
 	assert_string_equal(broken(b), "lib/none");
 }
 
+/* What a tree is as a whole, without the facts of each file in it. */
+static struct digest tree_of(struct bench *b, const char *path)
+{
+	struct fact fact;
+	struct err err = {0};
+	fact_memo_forget(b->memo);
+	if (!facts_look(&b->place, &b->arena, str_of(path), &fact, &err))
+		fail_msg("%s", err.message);
+	assert_int_equal(fact.kind, FACT_TREE);
+	return fact.digest;
+}
+
+/* Whether the tree `t` is another one now; it is the new one then. */
+static bool moved(struct bench *b, struct digest *then)
+{
+	struct digest now = tree_of(b, "t");
+	bool same = digest_eq(&now, then);
+	*then = now;
+	return !same;
+}
+
+static void a_tree_is_names_kinds_bits_and_contents(void **state)
+{
+	struct bench *b = *state;
+	put(b, "t/a", "a");
+	put(b, "t/d/b", "b");
+	struct digest then = tree_of(b, "t");
+	assert_false(moved(b, &then));
+	put(b, "t/a", "A");
+	assert_true(moved(b, &then));
+	assert_int_equal(fchmodat(b->dir, "t/a", 0755, 0), 0);
+	assert_true(moved(b, &then));
+	assert_int_equal(fchmodat(b->dir, "t/a", 0711, 0), 0);
+	assert_false(moved(b, &then));
+	assert_int_equal(fchmodat(b->dir, "t/d", 0600, 0), 0); /* is no file that is run */
+	assert_false(moved(b, &then));
+	assert_int_equal(fchmodat(b->dir, "t/d", 0755, 0), 0);
+	assert_int_equal(renameat(b->dir, "t/a", b->dir, "t/c"), 0);
+	assert_true(moved(b, &then));
+	assert_int_equal(unlinkat(b->dir, "t/d/b", 0), 0);
+	assert_true(moved(b, &then));
+	assert_int_equal(unlinkat(b->dir, "t/d", AT_REMOVEDIR), 0);
+	assert_true(moved(b, &then));
+}
+
+static void link_to(struct bench *b, const char *target, const char *path)
+{
+	unlinkat(b->dir, path, 0);
+	assert_int_equal(symlinkat(target, b->dir, path), 0);
+}
+
+static void a_link_in_a_tree_is_what_it_leads_to(void **state)
+{
+	struct bench *b = *state;
+	put(b, "f", "1");
+	put(b, "g", "1");
+	put(b, "t/x", "x");
+	link_to(b, "../f", "t/l");
+	struct digest then = tree_of(b, "t");
+	put(b, "f", "2");
+	assert_true(moved(b, &then));
+	assert_int_equal(fchmodat(b->dir, "f", 0755, 0), 0);
+	assert_true(moved(b, &then));
+	assert_int_equal(unlinkat(b->dir, "f", 0), 0);
+	assert_true(moved(b, &then));
+	put(b, "f", "1");
+	assert_true(moved(b, &then));
+	link_to(b, "../g", "t/l"); /* the same content by another way */
+	assert_true(moved(b, &then));
+	/* A directory: with all that is in it. */
+	put(b, "dir/deep/y", "y");
+	link_to(b, "../dir", "t/l");
+	assert_true(moved(b, &then));
+	put(b, "dir/deep/y", "Y");
+	assert_true(moved(b, &then));
+	put(b, "dir/more", "");
+	assert_true(moved(b, &then));
+	/* An empty file, and an empty directory. */
+	assert_true(fs_make_dirs(b->dir, "empty", 0755, NULL));
+	link_to(b, "../empty", "t/l");
+	assert_true(moved(b, &then));
+	assert_int_equal(unlinkat(b->dir, "empty", AT_REMOVEDIR), 0);
+	assert_true(moved(b, &then));
+}
+
+static void links_are_followed_within_the_project_and_to_an_end(void **state)
+{
+	struct bench *b = *state;
+	char outside[96];
+	char path[8];
+	snprintf(outside, sizeof(outside), "%s-out", b->path); /* begins like the project */
+	assert_int_equal(mkdir(outside, 0755), 0);
+	put(b, "t/x", "x");
+	link_to(b, outside, "t/out");
+	struct digest then = tree_of(b, "t");
+	int out = open(outside, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(fs_write_file(out, "new", STR(""), 0644, false, NULL));
+	assert_false(moved(b, &then));
+	assert_int_equal(unlinkat(out, "new", 0), 0);
+	close(out);
+	assert_int_equal(rmdir(outside), 0);
+	/* Two that lead to each other, and the project itself, without what pawl keeps in it. */
+	put(b, "u/y", "y");
+	link_to(b, "../u", "t/u");
+	link_to(b, "../t", "u/t");
+	link_to(b, "..", "t/out");
+	then = tree_of(b, "t");
+	put(b, ".pawl/state/anything", "2");
+	assert_false(moved(b, &then));
+	put(b, "u/y", "Y");
+	assert_true(moved(b, &then));
+	/* One after the other, as many as there are. */
+	for (int i = 0; i < 9; i++) {
+		snprintf(path, sizeof(path), "n%d/z", i);
+		put(b, path, "z");
+		snprintf(path, sizeof(path), "../n%d", i);
+		char link[8];
+		snprintf(link, sizeof(link), "t/n%d", i);
+		link_to(b, path, link);
+	}
+	unlinkat(b->dir, "t/out", 0);
+	then = tree_of(b, "t");
+	put(b, "n8/z", "Z");
+	assert_true(moved(b, &then));
+}
+
+static void add_was(struct bench *b, const char *path, const char *before, const char *after)
+{
+	struct fact fact = {.kind = FACT_WAS, .path = str_of(path), .real = STR("")};
+	fact_memo_forget(b->memo);
+	put(b, path, after);
+	assert_true(facts_state(&b->place, &b->arena, fact.path, &fact.after));
+	fact_memo_forget(b->memo);
+	put(b, path, before);
+	assert_true(facts_state(&b->place, &b->arena, fact.path, &fact.digest));
+	*vec_push(&b->taken.facts) = fact;
+}
+
+static void all_is_as_it_was_found_or_all_as_it_was_left(void **state)
+{
+	struct bench *b = *state;
+	static const struct {
+		const char *f, *g;
+		bool holds;
+	} rows[] = {{"before", "before", true}, {"after", "after", true},
+		{"before", "after", false}, {"after", "before", false}, {"other", "before", false},
+		{"after", "other", false}, {"other", "other", false}};
+	b->taken.facts.len = 0;
+	add_was(b, "f", "before", "after");
+	add_was(b, "same", "same", "same"); /* says nothing of which it is */
+	add_was(b, "g", "before", "after");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		put(b, "f", rows[i].f);
+		put(b, "g", rows[i].g);
+		if ((broken(b)[0] == '\0') != rows[i].holds)
+			fail_msg("f %s, g %s", rows[i].f, rows[i].g);
+	}
+	assert_int_equal(unlinkat(b->dir, "f", 0), 0);
+	assert_string_equal(broken(b), "f");
+}
+
+/* The state of a place has in it what the node itself makes there. */
+static void a_state_leaves_nothing_out(void **state)
+{
+	struct bench *b = *state;
+	str writes[] = {STR("out")};
+	struct strs list = {writes, 1};
+	struct digest then;
+	struct digest now;
+	b->place.writes = &list;
+	put(b, "out/made", "1");
+	assert_true(facts_state(&b->place, &b->arena, STR("out"), &then));
+	put(b, "out/made", "2");
+	fact_memo_forget(b->memo);
+	assert_true(facts_state(&b->place, &b->arena, STR("out"), &now));
+	assert_false(digest_eq(&then, &now));
+}
+
+static void a_program_beside_the_project_does_not_move_with_it(void **state)
+{
+	struct bench *b = *state;
+	char outside[96];
+	char path[224];
+	str tools[] = {STR("mytool")};
+	struct node node = {.tools = {tools, 1}};
+	snprintf(outside, sizeof(outside), "%s-bin", b->path);
+	assert_int_equal(mkdir(outside, 0755), 0);
+	int out = open(outside, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(fs_write_file(out, "mytool", STR("#!/bin/sh\n"), 0755, false, NULL));
+	snprintf(path, sizeof(path), "%s:/usr/bin", outside);
+	b->place.path_env = path;
+	bool ok =
+		facts_take(&b->place, &b->arena, &node, &b->plugin, &b->taken, &b->declared, NULL);
+	assert_int_equal(unlinkat(out, "mytool", 0), 0);
+	close(out);
+	assert_int_equal(rmdir(outside), 0);
+	assert_true(ok && str_starts(b->taken.facts.ptr[0].real, str_of(outside)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -570,6 +775,12 @@ int main(void)
 		FACTS_TEST(paths_that_leave_the_project),
 		FACTS_TEST(words_of_bodies_mean_paths),
 		FACTS_TEST(of_what_a_body_names_files_count),
+		FACTS_TEST(a_tree_is_names_kinds_bits_and_contents),
+		FACTS_TEST(a_link_in_a_tree_is_what_it_leads_to),
+		FACTS_TEST(links_are_followed_within_the_project_and_to_an_end),
+		FACTS_TEST(all_is_as_it_was_found_or_all_as_it_was_left),
+		FACTS_TEST(a_state_leaves_nothing_out),
+		FACTS_TEST(a_program_beside_the_project_does_not_move_with_it),
 	};
 	return cmocka_run_group_tests_name("facts", tests, NULL, NULL);
 }

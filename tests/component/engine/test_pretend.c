@@ -79,12 +79,54 @@ static void files_are_found_by_path(void **state)
 	pretence_finish(&pretence);
 }
 
+static void what_is_gone_is_in_no_tree_and_matches_nothing(void **state)
+{
+	struct room *room = *state;
+	struct pretence pretence = {0};
+	struct fs_list list = {0};
+	struct digest digest = hash_of(STR("x"));
+	room_dir(room, "out");
+	room_dir(room, "out/b");
+	room_dir(room, "out/c");
+	room_file(room, "out/b.txt", "");
+	room_file(room, "out/b/x", "");
+	room_file(room, "out/c/y", "");
+	pretend_gone(&pretence, STR("out/b"));
+	pretend_gone(&pretence, STR("out/c"));
+	pretend_gone(&pretence, STR("out/c/y"));
+	pretend_gone(&pretence, STR("out/none"));
+	pretend_gone(&pretence, STR("away/none"));
+	assert_true(fs_list_tree(room->fd, "out", NULL, &list, NULL));
+	pretend_add_tree(&pretence, STR("out"), &list);
+	assert_listed(&list, "b/ b.txt b/x"); /* something is in b yet */
+	fs_list_finish(&list);
+	assert_false(pretend_in(&pretence, STR("away")));
+	pretend_gone(&pretence, STR("out/b/x"));
+	assert_true(fs_list_tree(room->fd, "out", NULL, &list, NULL));
+	pretend_add_tree(&pretence, STR("out"), &list);
+	assert_listed(&list, "b.txt"); /* that begins like b, and is not in it */
+	fs_list_finish(&list);
+	pretend_dir(&pretence, STR("out/d"), 0755);
+	pretend_gone(&pretence, STR("out/z"));
+	assert_true(fs_glob(room->fd, STR("out/*"), &list, NULL));
+	pretend_add_glob(&pretence, STR("out/*"), &list);
+	assert_listed(&list, "out/b.txt");
+	fs_list_finish(&list);
+	/* What is made there again is there. */
+	pretend_file(&pretence, STR("out/c/y"), 0644, &digest);
+	pretend_add_tree(&pretence, STR("out"), &list);
+	assert_listed(&list, "c/ c/y d/");
+	fs_list_finish(&list);
+	pretence_finish(&pretence);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		room_test(trees_get_files_and_their_directories),
 		room_test(globs_get_what_they_match),
 		cmocka_unit_test(files_are_found_by_path),
+		room_test(what_is_gone_is_in_no_tree_and_matches_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,7 @@
 /* cas: bytes by their digest, small and large, sound and damaged. */
-#include "store_test.h"
+#include "store_race.h"
+
+#include "store/cas_inner.h"
 
 #include <sys/resource.h>
 
@@ -397,6 +399,131 @@ static void blob_outlives_a_lack_of_descriptors(void **state)
 	store_close(store);
 }
 
+/* Whatever is wrong with what is there of them, and though nobody has read it since. */
+static void bytes_that_are_stored_again_are_whole_again(void **state)
+{
+	struct project *p = *state;
+	char *bytes = large_bytes(LARGE, 11);
+	str large = str_make(bytes, LARGE);
+	struct digest digest;
+	struct digest small;
+	for (int how = 0; how < 5; how++) {
+		assert_ok(p, fs_remove_tree(p->fd, ".pawl", &p->err));
+		struct store *store = open_store(p, STORE_WRITE);
+		assert_ok(p, cas_put(store, large, &digest, &p->err));
+		assert_ok(p, cas_put(store, STR("small"), &small, &p->err));
+		assert_ok(p, store_flush(store, &p->err));
+		store_close(store);
+		char *path = blob_path(p, &digest);
+		store = open_store(p, STORE_WRITE);
+		switch (how) {
+		case 0: assert_int_equal(unlink(path), 0); break;
+		case 1: write_over(path, bytes, LARGE - 1); break;
+		case 2: race_sql(store, "UPDATE blob SET size = size + 1"); break;
+		case 3:
+			race_sql(store, "UPDATE blob SET data = x'00', size = 1 WHERE data <> ''");
+			break;
+		default: race_sql(store, "UPDATE blob SET data = NULL WHERE data <> ''"); break;
+		}
+		free(path);
+		assert_ok(p, cas_put(store, large, &digest, &p->err));
+		assert_ok(p, cas_put(store, STR("small"), &small, &p->err));
+		assert_ok(p, store_flush(store, &p->err));
+		check_get(p, store, &digest, large);
+		check_get(p, store, &small, STR("small"));
+		store_close(store);
+	}
+	free(bytes);
+}
+
+static void small_bytes_are_verified_too(void **state)
+{
+	struct project *p = *state;
+	struct store *store = open_store(p, STORE_WRITE);
+	struct digest digest;
+	struct buf got = {0};
+	assert_ok(p, cas_put(store, STR("small"), &digest, &p->err));
+	assert_ok(p, store_flush(store, &p->err));
+	race_sql(store, "UPDATE blob SET data = CAST('smell' AS BLOB)");
+	assert_true(cas_has(store, &digest, false));
+	assert_false(cas_get(store, &digest, &got, &p->err));
+	assert_code(p, "E-STORE-BLOB");
+	assert_int_equal(got.len, 0);
+	assert_false(cas_has(store, &digest, false));
+	assert_ok(p, cas_put(store, STR("small"), &digest, &p->err));
+	assert_ok(p, store_flush(store, &p->err));
+	race_sql(store, "UPDATE blob SET data = CAST('smell' AS BLOB)");
+	assert_false(cas_has(store, &digest, true));
+	store_close(store);
+}
+
+/* Before it has its name, a file is as much to be doubted as after. */
+static void what_is_damaged_before_it_is_settled_is_written_anew(void **state)
+{
+	struct project *p = *state;
+	char *bytes = large_bytes(LARGE, 12);
+	struct store *store = open_store(p, STORE_WRITE);
+	struct digest digest;
+	struct fs_list list = {0};
+	struct buf path = {0};
+	assert_ok(p, cas_put(store, str_make(bytes, LARGE), &digest, &p->err));
+	assert_ok(p, fs_list_tree(store_state_fd(store), "tmp", NULL, &list, &p->err));
+	assert_int_equal(list.len, 1);
+	buf_printf(&path, "%s/.pawl/state/tmp/%s", p->path, list.ptr[0].name);
+	write_over(buf_cstr(&path), "bad", 3);
+	assert_false(cas_has(store, &digest, true));
+	assert_ok(p, cas_put(store, str_make(bytes, LARGE), &digest, &p->err));
+	check_get(p, store, &digest, str_make(bytes, LARGE));
+	assert_ok(p, store_flush(store, &p->err));
+	check_get(p, store, &digest, str_make(bytes, LARGE));
+	fs_list_finish(&list);
+	buf_finish(&path);
+	store_close(store);
+	free(bytes);
+}
+
+static void blob_is_no_link(void **state)
+{
+	struct project *p = *state;
+	char *bytes = large_bytes(LARGE, 13);
+	struct store *store = open_store(p, STORE_WRITE);
+	struct digest digest;
+	struct buf got = {0};
+	struct buf away = {0};
+	assert_ok(p, cas_put(store, str_make(bytes, LARGE), &digest, &p->err));
+	assert_ok(p, store_flush(store, &p->err));
+	char *path = blob_path(p, &digest);
+	buf_printf(&away, "%s/away", p->path);
+	assert_int_equal(rename(path, buf_cstr(&away)), 0);
+	assert_int_equal(symlink(buf_cstr(&away), path), 0);
+	assert_false(cas_get(store, &digest, &got, &p->err));
+	assert_code(p, "E-STORE-BLOB");
+	store_close(store);
+	buf_finish(&away);
+	free(path);
+	free(bytes);
+}
+
+/* That a blob is there is asked again once nobody else can take it away. */
+static void blob_that_goes_meanwhile_is_stored_again(void **state)
+{
+	struct project *p = *state;
+	struct digest digest;
+	struct store *store = open_store(p, STORE_WRITE);
+	assert_ok(p, cas_put(store, STR("bytes"), &digest, &p->err));
+	assert_ok(p, store_flush(store, &p->err));
+	store_close(store);
+	store = open_store(p, STORE_WRITE);
+	int64_t mark;
+	assert_ok(p, cas_mark(store, &mark, &p->err));
+	pid_t other = race_begin(p, "DELETE FROM blob");
+	assert_ok(p, cas_put(store, STR("bytes"), &digest, &p->err));
+	assert_ok(p, store_flush(store, &p->err));
+	race_end(other);
+	check_get(p, store, &digest, STR("bytes"));
+	store_close(store);
+}
+
 static void count_blob(void *arg, const struct digest *digest, uint64_t size)
 {
 	(void)digest;
@@ -442,6 +569,11 @@ int main(void)
 		STORE_TEST(tail_is_the_end_of_every_size),
 		STORE_TEST(blob_outlives_a_lack_of_descriptors),
 		STORE_TEST(blobs_are_listed_and_removed),
+		STORE_TEST(bytes_that_are_stored_again_are_whole_again),
+		STORE_TEST(small_bytes_are_verified_too),
+		STORE_TEST(what_is_damaged_before_it_is_settled_is_written_anew),
+		STORE_TEST(blob_is_no_link),
+		STORE_TEST(blob_that_goes_meanwhile_is_stored_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

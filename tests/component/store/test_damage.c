@@ -377,8 +377,9 @@ static void results_behind_a_damaged_verdict_are_dropped(void **state)
 		snprintf(sql, sizeof(sql), "UPDATE verdict SET %s WHERE id = %d", hits[i], i + 1);
 		exec_sql(p, sql);
 	}
-	for (int mode = STORE_READ; mode <= STORE_WRITE; mode++) {
-		struct store *store = open_store(p, (enum store_mode)mode);
+	static const enum store_mode modes[] = {STORE_READ, STORE_WRITE};
+	for (size_t m = 0; m < 2; m++) {
+		struct store *store = open_store(p, modes[m]);
 		for (int i = 0; i <= HITS; i++) {
 			char name[16];
 			char trace[600];
@@ -392,7 +393,7 @@ static void results_behind_a_damaged_verdict_are_dropped(void **state)
 			assert_int_equal(verdicts.len, i < HITS ? 0 : 1);
 			assert_ok(p, results_find(store, &p->arena, STR("flow"), str_of(name),
 					     &row.key, &results, &p->err));
-			assert_int_equal(results.len, mode == STORE_READ || i == HITS ? 1 : 0);
+			assert_int_equal(results.len, modes[m] == STORE_READ || i == HITS ? 1 : 0);
 		}
 		store_close(store);
 	}

@@ -1,5 +1,5 @@
 /* gc: what goes, what stays, and that it may be killed anywhere. */
-#include "store_test.h"
+#include "store_race.h"
 
 #include <signal.h>
 
@@ -251,6 +251,140 @@ static void orphans_are_swept(void **state)
 	store_close(store);
 }
 
+static void collect_old(struct project *p, int64_t older_than_ms)
+{
+	struct store *store = open_store(p, STORE_WRITE);
+	struct gc_options options = {.now_ms = 1000000, .older_than_ms = older_than_ms};
+	struct gc_report report;
+	assert_ok(p, store_gc(store, &options, &report, &p->err));
+	store_close(store);
+}
+
+/* A number of a blob may stand in any text that a row has. */
+static void what_only_a_text_names_stays(void **state)
+{
+	struct project *p = *state;
+	struct store *store = open_store(p, STORE_WRITE);
+	struct run_row run = run_row_of("a");
+	struct digest emitted;
+	struct digest given;
+	struct digest nobodys;
+	struct buf emits = {0};
+	struct buf inputs = {0};
+	int64_t id;
+	assert_ok(p, cas_put(store, STR("emitted"), &emitted, &p->err));
+	assert_ok(p, cas_put(store, STR("given"), &given, &p->err));
+	assert_ok(p, cas_put(store, STR("nobody's"), &nobodys, &p->err));
+	digest_add_hex(&emits, &emitted);
+	buf_add_z(&inputs, "{\"x\":\"");
+	digest_add_hex(&inputs, &given);
+	buf_add_z(&inputs, "\"}");
+	run.state = RUN_COMPLETED;
+	run.inputs = buf_str(&inputs);
+	assert_ok(p, runs_create(store, &run, &id, &p->err));
+	struct result_row result = result_row_of("n", "key", "emitted");
+	result.run = id;
+	result.emits = buf_str(&emits);
+	assert_ok(p, results_put(store, &result, &id, &p->err));
+	assert_ok(p, store_flush(store, &p->err));
+	store_close(store);
+	collect_old(p, 0);
+	store = open_store(p, STORE_READ);
+	assert_true(cas_has(store, &emitted, true) && cas_has(store, &given, true));
+	assert_false(cas_has(store, &nobodys, false));
+	store_close(store);
+	buf_finish(&emits);
+	buf_finish(&inputs);
+}
+
+/* One that waits for an answer is not over, and what a run that stays made stays, whatever became of the node's row. */
+static void what_is_not_over_stays(void **state)
+{
+	struct project *p = *state;
+	struct made made[5];
+	make_history(p, made);
+	struct store *store = open_store(p, STORE_WRITE);
+	race_sql(store,
+		"UPDATE run SET state = 'paused' WHERE id = 2; DELETE FROM node WHERE run = 2");
+	store_close(store);
+	collect_old(p, 1);
+	store = open_store(p, STORE_READ);
+	assert_true(is_gone(p, store, &made[0]) && is_gone(p, store, &made[2]));
+	assert_true(is_whole(p, store, &made[1]) && has_run(p, store, made[1].run));
+	store_close(store);
+}
+
+/* A run in which nothing was to do has the rows of another. */
+static void what_another_run_stands_as_stays(void **state)
+{
+	struct project *p = *state;
+	struct made made[5];
+	make_history(p, made);
+	/* The newest one of "a" is as the first one was, which stays for its sake. */
+	struct store *store = open_store(p, STORE_WRITE);
+	race_sql(store, "DELETE FROM node WHERE run = 4; UPDATE run SET same_as = 1 WHERE id = 4");
+	store_close(store);
+	collect_old(p, 1);
+	store = open_store(p, STORE_READ);
+	assert_true(has_run(p, store, 1) && has_run(p, store, 4) && !has_run(p, store, 2));
+	assert_true(cas_has(store, &made[0].log, true));
+	store_close(store);
+	/* One that only is not old enough has the rows itself, once the other one goes. */
+	assert_ok(p, fs_remove_tree(p->fd, ".pawl", &p->err));
+	make_history(p, made);
+	store = open_store(p, STORE_WRITE);
+	race_sql(store,
+		"DELETE FROM node WHERE run = 3; UPDATE run SET same_as = 1, started_ms = 999990 WHERE id = 3;"
+		"DELETE FROM result WHERE run IN (1, 3)");
+	store_close(store);
+	collect_old(p, 100);
+	store = open_store(p, STORE_READ);
+	struct node_list nodes;
+	assert_true(!has_run(p, store, 1) && has_run(p, store, 3));
+	assert_ok(p, nodes_list(store, &p->arena, 3, &nodes, &p->err));
+	assert_int_equal(nodes.len, 1);
+	assert_true(cas_has(store, &made[0].log, true));
+	store_close(store);
+}
+
+static void what_a_dead_run_might_have_named_goes(void **state)
+{
+	struct project *p = *state;
+	struct store *store = open_store(p, STORE_WRITE);
+	struct run_row run = run_row_of("dead");
+	struct digest digest;
+	int64_t id;
+	run.owner.start++; /* another process had this number */
+	assert_ok(p, runs_create(store, &run, &id, &p->err));
+	assert_ok(p, cas_put(store, STR("fresh"), &digest, &p->err));
+	assert_ok(p, store_flush(store, &p->err));
+	store_close(store);
+	collect_old(p, 1);
+	store = open_store(p, STORE_READ);
+	assert_false(cas_has(store, &digest, false));
+	store_close(store);
+}
+
+/* What was marked may not have come into use when it is taken. */
+static void what_comes_into_use_meanwhile_stays(void **state)
+{
+	struct project *p = *state;
+	struct store *live = open_store(p, STORE_WRITE);
+	struct run_row run = run_row_of("live");
+	struct digest digest;
+	int64_t id;
+	assert_ok(p, cas_put(live, STR("bytes"), &digest, &p->err));
+	assert_ok(p, store_flush(live, &p->err));
+	store_close(live);
+	live = open_store(p, STORE_WRITE);
+	assert_ok(p, runs_create(live, &run, &id, &p->err));
+	pid_t other = race_begin(p, "UPDATE blob SET seq = seq + 1");
+	collect_old(p, 1);
+	race_end(other);
+	assert_true(cas_has(live, &digest, true));
+	store_close(live);
+}
+
 static int collect(const char *path)
 {
 	struct err err = {0};
@@ -407,6 +541,11 @@ int main(int argc, char **argv)
 		STORE_TEST(size_takes_the_oldest_first),
 		STORE_TEST(what_a_live_run_may_name_stays),
 		STORE_TEST(orphans_are_swept),
+		STORE_TEST(what_only_a_text_names_stays),
+		STORE_TEST(what_is_not_over_stays),
+		STORE_TEST(what_another_run_stands_as_stays),
+		STORE_TEST(what_a_dead_run_might_have_named_goes),
+		STORE_TEST(what_comes_into_use_meanwhile_stays),
 		STORE_TEST(beside_live_runs_it_takes_nothing_of_theirs),
 		STORE_TEST(killed_anywhere_it_leaves_a_sound_store),
 	};

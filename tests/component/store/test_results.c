@@ -1,5 +1,5 @@
 /* results: what a key maps to, and what runs recorded of it. */
-#include "store_test.h"
+#include "store_race.h"
 
 static int64_t put(struct project *p, struct store *store, const char *node, const char *key,
 	const char *output)
@@ -180,6 +180,46 @@ static void memo_remembers_files(void **state)
 	store_close(store);
 }
 
+/* A run in which nothing was to do has used what the one did that it is as. */
+static void results_belong_to_runs_that_are_the_same(void **state)
+{
+	struct project *p = *state;
+	struct store *store = open_store(p, STORE_WRITE);
+	int64_t run;
+	bool belongs;
+	struct run_row row = run_row_of("flow");
+	int64_t id = put(p, store, "a", "key", "x");
+	assert_ok(p, runs_create(store, &row, &run, &p->err));
+	assert_ok(p, runs_create(store, &row, &run, &p->err));
+	row.same_as = run;
+	assert_ok(p, results_reused(store, id, run, &p->err));
+	assert_ok(p, runs_create(store, &row, &run, &p->err));
+	assert_ok(p, results_belongs(store, id, run, &belongs, &p->err));
+	assert_true(run == 3 && belongs);
+	row.same_as = 1;
+	id = put(p, store, "a", "key", "y"); /* by run 1, which has reused nothing */
+	assert_ok(p, runs_create(store, &row, &run, &p->err));
+	assert_ok(p, results_belongs(store, id, run, &belongs, &p->err));
+	assert_false(belongs);
+	store_close(store);
+}
+
+/* It is shared by all results of a key: a damaged one would cost each that is made from here on. */
+static void damaged_transcript_is_written_anew(void **state)
+{
+	struct project *p = *state;
+	struct store *store = open_store(p, STORE_WRITE);
+	put(p, store, "a", "key", "x");
+	assert_ok(p, store_flush(store, &p->err));
+	race_sql(store, "UPDATE transcript SET text = 'kex'");
+	put(p, store, "a", "key", "y");
+	assert_int_equal(find(p, store, "a", "key").len, 2);
+	race_sql(store, "UPDATE transcript SET checksum = zeroblob(8)");
+	put(p, store, "a", "key", "z");
+	assert_int_equal(find(p, store, "a", "key").len, 3);
+	store_close(store);
+}
+
 static struct forced_row find_forced(
 	struct project *p, struct store *store, const char *node, const char *but, bool *found)
 {
@@ -226,6 +266,8 @@ int main(void)
 		STORE_TEST(other_outputs_of_a_key_show),
 		STORE_TEST(history_is_counted),
 		STORE_TEST(memo_remembers_files),
+		STORE_TEST(results_belong_to_runs_that_are_the_same),
+		STORE_TEST(damaged_transcript_is_written_anew),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* runs, nodes, events and the pairs of plugins. */
-#include "store_test.h"
+#include "store_race.h"
 
 static void runs_are_numbered_and_updated(void **state)
 {
@@ -124,6 +124,38 @@ static void run_of_a_gone_owner_is_interrupted(void **state)
 	assert_ok(p, runs_reconcile(store, &p->arena, &ids, &count, &p->err));
 	assert_int_equal(count, 0);
 	store_close(store);
+}
+
+/* Somebody goes on with it at the very moment: it is theirs. */
+static void run_that_is_taken_over_meanwhile_goes_on(void **state)
+{
+	struct project *p = *state;
+	static const char *const changes[] = {"owner_pid = owner_pid + 1",
+		"owner_start = owner_start + 1", "owner_boot = 'other'", "state = 'completed'"};
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		struct run_row gone = run_row_of("flow");
+		struct run_row got;
+		int64_t id;
+		int64_t *ids;
+		size_t count;
+		bool found;
+		char sql[80];
+		assert_ok(p, fs_remove_tree(p->fd, ".pawl", &p->err));
+		struct store *store = open_store(p, STORE_WRITE);
+		gone.owner.start++;
+		assert_ok(p, runs_create(store, &gone, &id, &p->err));
+		store_close(store);
+		store = open_store(p, STORE_WRITE);
+		snprintf(sql, sizeof(sql), "UPDATE run SET %s", changes[i]);
+		pid_t other = race_begin(p, sql);
+		assert_ok(p, runs_reconcile(store, &p->arena, &ids, &count, &p->err));
+		assert_ok(p, store_flush(store, &p->err));
+		race_end(other);
+		assert_int_equal(count, 0);
+		assert_ok(p, runs_get(store, &p->arena, id, &got, &found, &p->err));
+		assert_int_equal(got.state, i == 3 ? RUN_COMPLETED : RUN_RUNNING);
+		store_close(store);
+	}
 }
 
 static void nodes_are_replaced_and_ordered(void **state)
@@ -278,6 +310,7 @@ int main(void)
 		STORE_TEST(runs_are_numbered_and_updated),
 		STORE_TEST(runs_are_listed_newest_first),
 		STORE_TEST(run_of_a_gone_owner_is_interrupted),
+		STORE_TEST(run_that_is_taken_over_meanwhile_goes_on),
 		STORE_TEST(nodes_are_replaced_and_ordered),
 		STORE_TEST(failures_in_a_row_are_counted),
 		STORE_TEST(events_keep_their_order),

@@ -88,6 +88,15 @@ static void released_verdict_is_history(void **state)
 	assert_int_equal(list.ptr[0].id, ids[2]);
 	assert_int_equal(list.ptr[0].released_ms, 99);
 	assert_int_equal(list.ptr[2].released_ms, 100);
+	/* Once is for good, and of one kind only. */
+	assert_ok(p, verdicts_release(store, ids[2], 101, &p->err));
+	struct verdict_row row = verdict_of(VERDICT_QUARANTINED, "a", "x");
+	assert_ok(p, verdicts_add(store, &row, NULL, &p->err));
+	assert_ok(p,
+		verdicts_release_kind(store, STR("flow"), STR("a"), VERDICT_SUSPECT, 102, &p->err));
+	assert_int_equal(on(p, store, "a", "x").len, 1);
+	assert_ok(p, verdicts_list(store, &p->arena, true, &list, &p->err));
+	assert_int_equal(list.ptr[1].released_ms, 99);
 	store_close(store);
 }
 

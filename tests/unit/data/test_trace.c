@@ -177,6 +177,12 @@ static void facts_are_compared_by_what_they_say(void **state)
 	assert_false(fact_eq(&file, &tree));
 	assert_true(fact_eq(&gone, &gone_too)); /* what is not there has no content */
 	assert_false(fact_eq(&tool, &moved));
+	struct fact was = {
+		.kind = FACT_WAS, .path = STR("a"), .real = STR(""), .digest = counting()};
+	struct fact left = was;
+	left.after.bytes[0]++;
+	assert_true(fact_eq(&was, &was));
+	assert_false(fact_eq(&was, &left));
 	assert_true(fact_same_subject(&file, &gone));
 	assert_true(fact_same_subject(&gone, &tree));
 	assert_false(fact_same_subject(&file, &glob));

@@ -292,6 +292,23 @@ static void unproven_results_are_for_the_run_that_goes_on(void **state)
 		a.candidate.belongs = rows[i].belongs;
 		check(&a.in, rows[i].reason, rows[i].sentence, "unproven");
 	}
+	/* Only what was made before it above it, and only of what is not known. */
+	a.row.id = 7;
+	a.in.above_name = STR("up");
+	a.in.above_made = 6;
+	check(&a.in, REASON_REUSE, rows[3].sentence, "made before");
+	a.in.above_made = 7;
+	check(&a.in, REASON_UNPROVEN, "reads not declared, and up was made anew since run 3",
+		"itself");
+	a.in.above_made = 8;
+	check(&a.in, REASON_UNPROVEN, "reads not declared, and up was made anew since run 3",
+		"since");
+	a.row.provable = true;
+	check(&a.in, REASON_REUSE, "from run 3, 2 h ago", "provable");
+	a.row.provable = false;
+	a.candidate.loose = STR("x");
+	check(&a.in, REASON_OUTPUT_MISSING,
+		"x, which it or another node wrote in run 3, is not here", "loose");
 }
 
 static void what_is_older_than_a_run_that_refused_it_counts_no_more(void **state)
@@ -462,6 +479,16 @@ static void of_several_candidates_the_newest_good_one_is_taken(void **state)
 		}
 		arena_finish(&arena);
 	}
+	/* Whatever it is that speaks against the newest one. */
+	struct arena kept = {0};
+	candidates[0].broken = NULL;
+	candidates[0].is_damaged = true;
+	candidates[1].broken = NULL;
+	candidates[2].broken = NULL;
+	struct decision second = decide(&kept, &in);
+	assert_true(second.action == ACTION_REUSE && second.candidate == 1);
+	candidates[0].is_damaged = false;
+	arena_finish(&kept);
 	/* Nothing will do: what speaks of the files as they are now is told, though it is older. */
 	struct arena arena = {0};
 	for (size_t i = 0; i < 3; i++)
