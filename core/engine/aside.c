@@ -56,8 +56,11 @@ static bool may_take(struct taking *t, const struct left *left)
 	struct engine *engine = t->engine;
 	struct spot spot = {engine->ground.artifacts, left->as.root, left->as.path};
 	const struct known *known = places_find(engine->places, &spot);
-	return left->node.len && !left->is_edited && !(known && known->maker) &&
-	       !places_is_awaited(engine->places, &spot);
+	if (!left->node.len || left->is_edited || (known && known->maker))
+		return false;
+	return left->as.kind == ARTIFACT_DIR
+	               ? !places_is_open(engine->places, &spot)
+	               : !places_is_in_hand(engine->places, &engine->ground, &spot);
 }
 
 static void take_file(struct taking *t, const struct left *left)
