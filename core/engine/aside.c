@@ -204,7 +204,7 @@ static void note_absent(struct engine *engine, const struct left *first)
 	}
 }
 
-void aside_vacate(struct engine *engine, str node)
+void aside_vacate(struct engine *engine, str node, enum vacancy vacancy)
 {
 	const struct left *first = owners_of(engine, node);
 	if (!first || engine->options->verify)
@@ -214,31 +214,30 @@ void aside_vacate(struct engine *engine, str node)
 		return;
 	}
 	struct taking t = {.engine = engine, .aside = aside_create(engine)};
-	t.aside->is_replaced = true;
+	t.aside->is_replaced = vacancy == VACANT_FOR_GOOD;
 	take_all(&t, first);
-	note_absent(engine, first);
+	if (vacancy == VACANT_FOR_GOOD)
+		note_absent(engine, first);
 }
 
-struct absence {
+struct vacating {
 	struct engine *engine;
-	str prefix;
-	bool (*is_there)(void *arg, str node);
-	void *arg;
+	const struct absence *absence;
 };
 
 static void vacate_one(void *arg, str node, const struct left *first)
 {
-	const struct absence *a = arg;
+	const struct vacating *v = arg;
+	const struct absence *a = v->absence;
 	(void)first;
-	if (node.len && str_starts(node, a->prefix) && !a->is_there(a->arg, node))
-		aside_vacate(a->engine, node);
+	if (node.len && str_starts(node, a->prefix) && !(a->is_there && a->is_there(a->arg, node)))
+		aside_vacate(v->engine, node, a->vacancy);
 }
 
-void aside_vacate_absent(
-	struct engine *engine, str prefix, bool (*is_there)(void *arg, str node), void *arg)
+void aside_vacate_absent(struct engine *engine, const struct absence *absence)
 {
-	struct absence a = {engine, prefix, is_there, arg};
-	owners_each_node(engine, vacate_one, &a);
+	struct vacating v = {engine, absence};
+	owners_each_node(engine, vacate_one, &v);
 }
 
 /* ---- coming back ---- */
