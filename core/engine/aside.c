@@ -58,8 +58,12 @@ static bool may_take(struct taking *t, const struct left *left)
 	struct engine *engine = t->engine;
 	struct spot spot = {engine->ground.artifacts, left->as.root, left->as.path};
 	const struct known *known = places_find(engine->places, &spot);
-	return left->node.len && !left->is_edited && left->as.kind != ARTIFACT_GONE &&
-	       !(known && known->maker) && !places_is_awaited(engine->places, &spot);
+	if (!left->node.len || left->is_edited || left->as.kind == ARTIFACT_GONE ||
+		(known && known->maker))
+		return false;
+	return left->as.kind == ARTIFACT_DIR
+	               ? !places_is_open(engine->places, &spot)
+	               : !places_is_in_hand(engine->places, &engine->ground, &spot);
 }
 
 static void take_file(struct taking *t, const struct left *left)
@@ -206,7 +210,7 @@ static void note_absent(struct engine *engine, const struct left *first)
 	}
 }
 
-void aside_vacate(struct engine *engine, str node)
+void aside_vacate(struct engine *engine, str node, enum vacancy vacancy)
 {
 	const struct left *first = owners_of(engine, node);
 	if (!first || engine->options->verify)
@@ -216,31 +220,30 @@ void aside_vacate(struct engine *engine, str node)
 		return;
 	}
 	struct taking t = {.engine = engine, .aside = aside_create(engine)};
-	t.aside->is_vacated = true;
+	t.aside->is_vacated = vacancy == VACANT_FOR_GOOD;
 	take_all(&t, first);
-	note_absent(engine, first);
+	if (vacancy == VACANT_FOR_GOOD)
+		note_absent(engine, first);
 }
 
-struct absence {
+struct vacating {
 	struct engine *engine;
-	str prefix;
-	bool (*is_there)(void *arg, str node);
-	void *arg;
+	const struct absence *absence;
 };
 
 static void vacate_one(void *arg, str node, const struct left *first)
 {
-	const struct absence *a = arg;
+	const struct vacating *v = arg;
+	const struct absence *a = v->absence;
 	(void)first;
-	if (node.len && str_starts(node, a->prefix) && !a->is_there(a->arg, node))
-		aside_vacate(a->engine, node);
+	if (node.len && str_starts(node, a->prefix) && !(a->is_there && a->is_there(a->arg, node)))
+		aside_vacate(v->engine, node, a->vacancy);
 }
 
-void aside_vacate_absent(
-	struct engine *engine, str prefix, bool (*is_there)(void *arg, str node), void *arg)
+void aside_vacate_absent(struct engine *engine, const struct absence *absence)
 {
-	struct absence a = {engine, prefix, is_there, arg};
-	owners_each_node(engine, vacate_one, &a);
+	struct vacating v = {engine, absence};
+	owners_each_node(engine, vacate_one, &v);
 }
 
 /* ---- coming back ---- */

@@ -20,11 +20,18 @@ void aside_begin(struct attempt *attempt);
 /* The node has made what it makes: the rest of what it left does not come back. */
 void aside_replaced(struct attempt *attempt);
 
-/* A node makes nothing in this run; in a plan this only shows in the facts of others. */
-void aside_vacate(struct engine *engine, str node);
-/* So do nodes that are not in the workflow any more.  `is_there` says which are, and those of its items. */
-void aside_vacate_absent(
-	struct engine *engine, str prefix, bool (*is_there)(void *arg, str node), void *arg);
+/* A node makes nothing in this run; in a plan this only shows in the facts of others.  Behind a failure it is not known what the
+ * node would have made, and what it left comes back at the end of the run. */
+enum vacancy { VACANT_FOR_GOOD, VACANT_BEHIND_FAILURE };
+void aside_vacate(struct engine *engine, str node, enum vacancy vacancy);
+/* So do nodes that are gone.  `is_there` says which nodes and items of nodes are not. */
+struct absence {
+	str prefix;
+	bool (*is_there)(void *arg, str node);
+	void *arg;
+	enum vacancy vacancy;
+};
+void aside_vacate_absent(struct engine *engine, const struct absence *absence);
 
 /* At the end of the run; `is_well`: nothing in it failed or was stopped. */
 void aside_finish(struct engine *engine, bool is_well);

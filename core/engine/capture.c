@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* A file that was written to within the same tick of the kernel's clock may look as it did. */
-static const int64_t tick_ns = 20000000;
 /* So many files of direct dependencies are looked at, whether the body changed them where it says nothing of it. */
 static const size_t most_inputs = 4096;
 
@@ -30,9 +28,11 @@ struct capture {
 	size_t loose;
 };
 
-static bool describe(struct capture *c, enum artifact_root root, str path,
-	const struct fs_entry *entry, struct artifact *out, struct err *err)
+static bool describe(struct capture *c, const struct spot *spot, const struct fs_entry *entry,
+	struct artifact *out, struct err *err)
 {
+	enum artifact_root root = spot->root;
+	str path = spot->path;
 	struct attempt *attempt = c->attempt;
 	struct engine *engine = attempt->engine;
 	*out = (struct artifact){.root = root,
@@ -92,18 +92,7 @@ static bool is_new(struct capture *c, const struct spot *spot, const struct fs_e
 		return places_see(engine->places, spot, &entry->stat, c->tick)->noticed >
 		       c->body->started;
 	*before = map_get(&c->body->before, spot->path);
-	if (!*before || !places_same(&(*before)->stat, &entry->stat))
-		return true;
-	int64_t newest = entry->stat.mtime_ns > entry->stat.ctime_ns ? entry->stat.mtime_ns
-	                                                             : entry->stat.ctime_ns;
-	struct digest now;
-	struct fs_stat st;
-	if (!(*before)->has_digest || newest < (*before)->looked_ns - tick_ns)
-		return false;
-	const char *full = arena_str(&c->scratch, spot->path).ptr;
-	return fs_digest_at(places_fd(&engine->ground, spot->root), full, &now, &st, NULL) !=
-	               FS_FOUND ||
-	       !digest_eq(&now, &(*before)->digest);
+	return places_differs(&engine->ground, *before, spot->path, &entry->stat);
 }
 
 /* Some unit of this run has it already, as it is. */
@@ -122,19 +111,38 @@ static uint64_t unseen_at(struct capture *c, const struct spot *spot)
 	return known->noticed == c->tick ? c->unseen : known->noticed - 1;
 }
 
+/* Each node that may have made a file of the project has left it: it goes before the next body of any of them. */
+static bool add_loose_file(
+	struct capture *c, const struct spot *spot, const struct fs_entry *entry, struct err *err)
+{
+	struct attempt *attempt = c->attempt;
+	struct engine *engine = attempt->engine;
+	const struct before *before = map_get(&c->body->before, spot->path);
+	struct artifact artifact;
+	c->loose++;
+	if (!describe(c, spot, entry, &artifact, err))
+		return false;
+	places_see(engine->places, spot, &entry->stat, c->tick)->maker = PLACES_SOMEBODY;
+	owners_put(engine, attempt->unit->node->id, &artifact,
+		(struct left_flags){.is_edited = before && !before->maker});
+	if (c->out)
+		c->out->unstorable = str_of(arena_printf(&attempt->arena,
+			"%.*s appeared while several nodes ran that may have made it, declare it in `writes` of its maker",
+			STR_ARG(spot->path)));
+	return true;
+}
+
 static void add_loose(struct capture *c, const struct spot *spot)
 {
 	struct attempt *attempt = c->attempt;
-	bool is_shared = spot->root == ROOT_ARTIFACTS;
-	const char *name = arena_printf(
-		&attempt->arena, "%s%.*s", is_shared ? "$ARTIFACTS_DIR/" : "", STR_ARG(spot->path));
+	const char *name =
+		arena_printf(&attempt->arena, "$ARTIFACTS_DIR/%.*s", STR_ARG(spot->path));
 	c->loose++;
 	if (!c->trace)
 		return;
 	*vec_push(&c->trace->facts) =
 		(struct fact){.kind = FACT_LOOSE, .path = str_of(name), .real = STR("")};
-	if (is_shared)
-		owners_put_loose(attempt->engine, spot->path);
+	owners_put_loose(attempt->engine, spot->path);
 	if (!c->out->doubt.len)
 		c->out->doubt = str_of(arena_printf(&attempt->arena,
 			"%s appeared while several nodes ran, declare it in `writes` of its maker",
@@ -158,22 +166,25 @@ static bool visit_after(
 			.size = is_fresh,
 			.target = STR(""),
 			.path = arena_str(&attempt->arena, path)};
+		places_see(engine->places, &spot, &entry->stat, c->tick);
 		*vec_push(&c->dirs) = dir;
 		places_see(engine->places, &spot, &entry->stat, c->tick);
 		return true;
 	}
 	uint64_t maker = maker_of(c, &spot, entry);
 	c->own += is_fresh && maker == c->body->unit;
-	if (!is_fresh || maker)
+	if (!is_fresh || (maker && maker != PLACES_SOMEBODY))
 		return true;
 	enum claim_on_file claim =
 		places_whose(engine->places, c->body, &spot, unseen_at(c, &spot));
+	if (claim == FILE_LOOSE && root == ROOT_PROJECT)
+		return add_loose_file(c, &spot, entry, err);
 	if (claim == FILE_LOOSE)
 		add_loose(c, &spot);
 	if (claim != FILE_OWN)
 		return true;
 	struct artifact artifact;
-	if (!describe(c, root, path, entry, &artifact, err))
+	if (!describe(c, &spot, entry, &artifact, err))
 		return false;
 	places_see(engine->places, &spot, &entry->stat, c->tick)->maker = c->body->unit;
 	if (before && !before->maker)
@@ -431,8 +442,13 @@ static void note_owners(struct capture *c)
 		const struct artifact *a = &c->manifest.list.ptr[i];
 		const struct before *before =
 			a->root == ROOT_PROJECT ? map_get(&c->edited, a->path) : NULL;
+		struct spot spot = {engine->ground.artifacts, a->root, a->path};
+		struct known *known =
+			a->kind == ARTIFACT_DIR ? places_find(engine->places, &spot) : NULL;
 		if (before && !c->attempt->unit->node->keeps_outputs)
 			add_was(c, a, before);
+		if (known)
+			known->maker = c->body->unit;
 		owners_put(engine, c->attempt->unit->node->id, a,
 			(struct left_flags){.is_edited = before != NULL});
 	}

@@ -365,7 +365,8 @@ static struct decision judge(
 			STR_ARG(c->loose), run);
 	/* What it read besides may be what was made there. */
 	if (!c->row->provable && c->row->id <= in->above_made)
-		return say(arena, REASON_UNPROVEN, "%.*s, and %.*s was made or put back since run %lld",
+		return say(arena, REASON_UNPROVEN,
+			"%.*s, and %.*s was made or put back since run %lld",
 			STR_ARG(c->row->unproven), STR_ARG(in->above_name), run);
 	return say_reuse(arena, in, c, age);
 }

@@ -302,9 +302,10 @@ void fan_begin(struct attempt *attempt)
 		make_slot(fan, i, &seen, &items->as.list.items[i]);
 	map_finish(&seen);
 	/* Items that are gone make nothing. */
-	aside_vacate_absent(engine,
-		str_of(arena_printf(&engine->arena, "%.*s[", STR_ARG(attempt->unit->node->id))),
-		is_slot, fan);
+	str prefix =
+		str_of(arena_printf(&engine->arena, "%.*s[", STR_ARG(attempt->unit->node->id)));
+	aside_vacate_absent(
+		engine, &(struct absence){.prefix = prefix, .is_there = is_slot, .arg = fan});
 	begin_more(fan);
 }
 

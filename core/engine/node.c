@@ -438,24 +438,17 @@ void node_decide(struct engine *engine, struct unit *unit)
 		go_on(attempt);
 }
 
-static bool is_never_there(void *arg, str node)
-{
-	(void)arg;
-	(void)node;
-	return false;
-}
-
 /* It makes nothing in this run, nor does what is in it. */
-static void vacate(struct engine *engine, const struct node *node)
+static void vacate(struct engine *engine, const struct node *node, enum vacancy vacancy)
 {
 	str items = str_of(arena_printf(&engine->arena, "%.*s[", STR_ARG(node->id)));
-	aside_vacate(engine, node->id);
+	aside_vacate(engine, node->id, vacancy);
 	if (node->fan_out)
-		aside_vacate_absent(engine, items, is_never_there, NULL);
+		aside_vacate_absent(engine, &(struct absence){.prefix = items, .vacancy = vacancy});
 	for (uint32_t i = 0;
 		node->control == CONTROL_LOOP_GROUP && i < engine->workflow->node_count; i++) {
 		if (engine->workflow->nodes[i].scope->holder == node->index)
-			vacate(engine, &engine->workflow->nodes[i]);
+			vacate(engine, &engine->workflow->nodes[i], vacancy);
 	}
 }
 
@@ -467,8 +460,10 @@ void node_skip(struct engine *engine, struct unit *unit, const char *reason, str
 	if (!engine->options->plan)
 		record_node(attempt, NODE_SKIPPED, NULL, NULL);
 	unit->state = NODE_SKIPPED;
-	if (strcmp(reason, "not_selected") != 0 && strcmp(reason, "upstream_failed") != 0)
-		vacate(engine, unit->node);
+	bool is_behind_failure = strcmp(reason, "upstream_failed") == 0;
+	if (strcmp(reason, "not_selected") != 0)
+		vacate(engine, unit->node,
+			is_behind_failure ? VACANT_BEHIND_FAILURE : VACANT_FOR_GOOD);
 	tell(attempt, EVENT_ENDED, sentence);
 	attempt_destroy(attempt);
 	engine_unit_ended(engine, unit, NODE_SKIPPED);

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+/* A file that was written to within the same tick of the kernel's clock may look as it did. */
+static const int64_t tick_ns = 20000000;
+
 struct places {
 	const struct world *world;
 	struct arena arena;
@@ -274,11 +277,90 @@ enum claim_on_file places_whose(const struct places *places, const struct body *
 	return own > best ? FILE_OWN : own == best ? FILE_LOOSE : FILE_OTHERS;
 }
 
-bool places_is_awaited(const struct places *places, const struct spot *spot)
+bool places_differs(const struct ground *ground, const struct before *before, str path,
+	const struct fs_stat *now)
+{
+	if (!before || !places_same(&before->stat, now))
+		return true;
+	int64_t newest = now->mtime_ns > now->ctime_ns ? now->mtime_ns : now->ctime_ns;
+	if (!before->has_digest || newest < before->looked_ns - tick_ns)
+		return false;
+	struct arena scratch = {0};
+	struct digest digest;
+	struct fs_stat st;
+	const char *full = arena_str(&scratch, path).ptr;
+	bool differs = fs_digest_at(places_fd(ground, ROOT_PROJECT), full, &digest, &st, NULL) !=
+	                       FS_FOUND ||
+	               !digest_eq(&digest, &before->digest);
+	arena_finish(&scratch);
+	return differs;
+}
+
+static bool has_changed_since(const struct places *places, const struct ground *ground,
+	const struct body *body, const struct spot *spot)
+{
+	struct arena scratch = {0};
+	struct buf key = {0};
+	struct fs_stat now;
+	const struct known *known = map_get(&places->known, make_key(&key, spot));
+	bool is_there = fs_lstat_at(places_fd(ground, spot->root),
+				places_full(ground, &scratch, spot->root, spot->path), &now,
+				NULL) == FS_FOUND;
+	arena_finish(&scratch);
+	buf_finish(&key);
+	if (!is_there)
+		return true;
+	if (spot->root == ROOT_ARTIFACTS)
+		return !known || known->noticed > body->started || !places_same(&known->stat, &now);
+	return places_differs(ground, map_get(&body->before, spot->path), spot->path, &now);
+}
+
+bool places_is_in_hand(
+	const struct places *places, const struct ground *ground, const struct spot *spot)
 {
 	for (const struct body *body = places->bodies; body; body = body->next) {
-		if (!body->ended && claim_of(body, spot) >= CLAIM_COVERS)
+		if (!body->ended && claim_of(body, spot) >= CLAIM_COVERS &&
+			has_changed_since(places, ground, body, spot))
 			return true;
+	}
+	return false;
+}
+
+/* So many first parts of a pattern as the directory has. */
+static str first_parts(str pattern, str dir)
+{
+	size_t end = str_find_char(pattern, '/', 0);
+	for (size_t i = 0; i < dir.len && end != SIZE_MAX; i++) {
+		if (dir.ptr[i] == '/')
+			end = str_find_char(pattern, '/', end + 1);
+	}
+	return str_slice(pattern, 0, end == SIZE_MAX ? pattern.len : end);
+}
+
+static bool leads_into(str declared, str dir)
+{
+	if (covers(declared, dir) || str_eq(declared, dir) || covers(dir, declared))
+		return true;
+	if (!fs_is_glob(declared))
+		return false;
+	str first = first_parts(declared, dir);
+	return first.len < declared.len &&
+	       (str_find(first, STR("**"), 0) != SIZE_MAX || str_eq(first, dir) ||
+		       fs_glob_matches(first, dir));
+}
+
+bool places_is_open(const struct places *places, const struct spot *dir)
+{
+	for (const struct body *body = places->bodies; body; body = body->next) {
+		const struct strs *writes = &body->writes[dir->root == ROOT_ARTIFACTS];
+		if (body->ended)
+			continue;
+		if (claim_of(body, dir) >= CLAIM_COVERS)
+			return true;
+		for (size_t i = 0; i < writes->len; i++) {
+			if (leads_into(writes->ptr[i], dir->path))
+				return true;
+		}
 	}
 	return false;
 }

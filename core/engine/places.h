@@ -32,6 +32,8 @@ struct known {
 	uint64_t noticed; /* the tick at which its last change was seen */
 	uint64_t maker;   /* the unit that left it so in this run (unit->id); 0: nobody known */
 };
+/* Instead of a unit: one of several, nobody knows which. */
+#define PLACES_SOMEBODY UINT64_MAX
 
 /* What was at a path of the project when a body began. */
 struct before {
@@ -86,8 +88,14 @@ enum claim_on_file { FILE_OTHERS, FILE_LOOSE, FILE_OWN };
 /* Whose is a file that is new or changed since the body began?  At the tick `unseen` it was not yet so. */
 enum claim_on_file places_whose(const struct places *places, const struct body *body,
 	const struct spot *spot, uint64_t unseen);
-/* Whether a body that runs says that it makes this path. */
-bool places_is_awaited(const struct places *places, const struct spot *spot);
+/* Whether a body that runs says that it makes this path, and may have: it is not as that body found it when it began. */
+bool places_is_in_hand(
+	const struct places *places, const struct ground *ground, const struct spot *spot);
+/* Whether a body that runs may put something into this directory, so that it has to stay. */
+bool places_is_open(const struct places *places, const struct spot *dir);
+/* Whether a path of the project is another than when a body began (NULL: nothing was there). */
+bool places_differs(const struct ground *ground, const struct before *before, str path,
+	const struct fs_stat *now);
 /* Whether bodies of other nodes ran at any time since the body began. */
 bool places_was_alone(const struct places *places, const struct body *body);
 

@@ -280,8 +280,12 @@ static bool is_too_much(struct restoring *r, const struct left *left)
 	if (!left->node.len || left->is_edited || left->as.kind == ARTIFACT_GONE || is_wanted)
 		return false;
 	const struct known *known = places_find(engine->places, &spot);
-	return !(known && known->maker) && !places_is_awaited(engine->places, &spot) &&
-	       owners_is_last(engine, &r->attempt->arena, &left->as);
+	if (known && known->maker)
+		return false;
+	bool is_needed = left->as.kind == ARTIFACT_DIR
+	                         ? places_is_open(engine->places, &spot)
+	                         : places_is_in_hand(engine->places, &engine->ground, &spot);
+	return !is_needed && owners_is_last(engine, &r->attempt->arena, &left->as);
 }
 
 static bool is_there(struct restoring *r, const struct artifact *as, bool *is_dir)
@@ -414,10 +418,7 @@ static void settle(struct restoring *r)
 			owners_put(engine, attempt->unit->node->id, a, (struct left_flags){0});
 			continue;
 		}
-		if (a->kind != ARTIFACT_DIR)
-			places_see(engine->places, &spot, &st, tick)->maker = attempt->unit->id;
-		else
-			places_see(engine->places, &spot, &st, tick);
+		places_see(engine->places, &spot, &st, tick)->maker = attempt->unit->id;
 		owners_put(engine, attempt->unit->node->id, a, (struct left_flags){0});
 	}
 }

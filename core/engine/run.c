@@ -375,7 +375,8 @@ static void begin_places(struct engine *engine)
 	if (options->resume && !options->plan && !options->verify)
 		capture_clean_artifacts(engine);
 	if (!options->selected && !options->verify)
-		aside_vacate_absent(engine, STR(""), is_node_there, engine);
+		aside_vacate_absent(
+			engine, &(struct absence){.is_there = is_node_there, .arg = engine});
 }
 
 void engine_go(struct engine *engine, void (*on_ended)(void *arg), void *arg)

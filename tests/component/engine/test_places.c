@@ -118,8 +118,6 @@ static void of_two_bodies_the_one_with_the_better_claim_has_it(void **state)
 		begin(&two, places, 2, rows[i].writes, rows[i].names);
 		if (places_whose(places, one.body, &spot, 0) != rows[i].want)
 			fail_msg("row %zu", i);
-		assert_int_equal(places_is_awaited(places, &spot),
-			rows[i].want != FILE_LOOSE || rows[i].own != NULL);
 		places_destroy(places);
 	}
 }
@@ -137,7 +135,6 @@ static void a_file_of_the_project_that_nobody_declares(void **state)
 	begin(&two, places, 2, NULL, NULL);
 	assert_false(places_was_alone(places, one.body));
 	assert_int_equal(places_whose(places, one.body, &spot, 0), FILE_LOOSE);
-	assert_false(places_is_awaited(places, &spot));
 	places_destroy(places);
 }
 

@@ -298,10 +298,10 @@ static void unproven_results_are_for_the_run_that_goes_on(void **state)
 	a.in.above_made = 6;
 	check(&a.in, REASON_REUSE, rows[3].sentence, "made before");
 	a.in.above_made = 7;
-	check(&a.in, REASON_UNPROVEN, "reads not declared, and up was made anew since run 3",
+	check(&a.in, REASON_UNPROVEN, "reads not declared, and up was made or put back since run 3",
 		"itself");
 	a.in.above_made = 8;
-	check(&a.in, REASON_UNPROVEN, "reads not declared, and up was made anew since run 3",
+	check(&a.in, REASON_UNPROVEN, "reads not declared, and up was made or put back since run 3",
 		"since");
 	a.row.provable = true;
 	check(&a.in, REASON_REUSE, "from run 3, 2 h ago", "provable");
