@@ -107,23 +107,31 @@ static bool is_gone(const struct pretence *pretence, struct buf *path, str dir, 
 	return found && found->is_gone;
 }
 
-/* From the end, so that what is in a directory is looked at before it: `kept` is the last entry that stays. */
+/* Of entries in order: is one of those from `from` on in that directory?  Others that begin like it may come first: b, b.txt, b/x. */
+static bool holds_any(const struct fs_list *list, size_t from, const char *dir)
+{
+	size_t len = strlen(dir);
+	for (size_t i = from; i < list->len && !strncmp(list->ptr[i].name, dir, len); i++) {
+		if (list->ptr[i].name[len] == '/')
+			return true;
+	}
+	return false;
+}
+
+/* From the end, so that what is in a directory is looked at before it; what stays is at the end by then. */
 static void drop_gone(const struct pretence *pretence, str dir, struct fs_list *list)
 {
 	struct buf path = {0};
-	const char *kept = NULL;
 	size_t to = list->len;
 	for (size_t i = list->len; i-- > 0;) {
 		struct fs_entry *entry = &list->ptr[i];
-		size_t len = strlen(entry->name);
-		bool holds_kept = kept && strncmp(kept, entry->name, len) == 0 && kept[len] == '/';
-		if (!holds_kept && is_gone(pretence, &path, dir, entry->name)) {
+		if (is_gone(pretence, &path, dir, entry->name) &&
+			!holds_any(list, to, entry->name)) {
 			free(entry->name);
 			free(entry->target);
 			continue;
 		}
 		list->ptr[--to] = *entry;
-		kept = list->ptr[to].name;
 	}
 	if (to)
 		memmove(list->ptr, list->ptr + to, (list->len - to) * sizeof(*list->ptr));
