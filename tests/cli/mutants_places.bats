@@ -373,6 +373,7 @@ moved() {
 	YAML
 	ok pawl run w
 	mkdir d/people
+	sleep 0.05 # older than the body, by the clock of files
 	echo 2 >v
 	"$PAWL" run w >/dev/null 2>&1 3>&- &
 	local pid=$!
@@ -396,10 +397,11 @@ moved() {
 	workflow look <<-'YAML'
 		name: look
 		nodes:
-		  - {id: l, bash: ls d e}
+		  - {id: l, bash: ls d}
 	YAML
 	ok pawl run look
-	equal "$(pawl output last/l | tr '\n' ' ')" 'd: out  e: '
+	equal "$(pawl output last/l)" out
+	[ ! -e e ]
 }
 
 @test "a try that failed leaves nothing to the next, and what it did to people's files is not kept" {
