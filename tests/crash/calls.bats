@@ -92,11 +92,20 @@ restore_project() {
 	cd "$BATS_TEST_TMPDIR" && rm -rf p && cp -a template p && cd p && : >"$LOG"
 }
 
+# Neither a body nor a child of the dead pawl that is about to become one.
+all_gone() {
+	local file
+	nothing_left || return 1
+	for file in $(grep -lzsx "HOME=$HOME" /proc/[0-9]*/environ); do
+		[ "$(readlink "${file%environ}exe")" != "$(readlink -f "$PAWL")" ] || return 1
+	done
+}
+
 # killed_at CALL ARGUMENTS...: whether `pawl ARGUMENTS` was killed; otherwise it has to end with 0, or with $ENDS.
 killed_at() {
 	local status=0
-	timeout -k 1 60 "$DIE_AT_CALL" "$1" "$PAWL" "${@:2}" >"$HOME/out" 2>&1 || status=$?
-	wait_for 200 nothing_left || exit 1
+	timeout -k 1 900 "$DIE_AT_CALL" "$1" "$PAWL" "${@:2}" >"$HOME/out" 2>&1 || status=$?
+	wait_for 200 all_gone || exit 1
 	[ $status -ne 137 ] || return 0
 	[ $status -eq "${ENDS:-0}" ] || { cat "$HOME/out"; fail "call $1: exit $status"; exit 1; }
 	return 1
@@ -193,7 +202,7 @@ each_failing() {
 	for ((call = FIRST; ; call += stride)); do
 		restore_project
 		# Through a pipe: a file would take no message either.
-		FAIL_WITH=$errno FAIL_ON=$on timeout -k 1 60 "$DIE_AT_CALL" "$call" "$PAWL" "$@" 2>&1 | cat >"$HOME/out"
+		FAIL_WITH=$errno FAIL_ON=$on timeout -k 1 900 "$DIE_AT_CALL" "$call" "$PAWL" "$@" 2>&1 | cat >"$HOME/out"
 		status=${PIPESTATUS[0]}
 		[ $status -ne 124 ] || break
 		[ $status -le 4 ] || { cat "$HOME/out"; fail "errno $errno $on, call $call: exit $status"; return 1; }
