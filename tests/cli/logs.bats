@@ -53,7 +53,7 @@ talker() {
 	wait_for .pawl/state/runs/1
 	pawl logs -f >followed &
 	local follower=$!
-	until_has "talks | half" followed
+	until_has "talks | half oops" followed
 	touch go
 	wait "$follower"
 	wait
