@@ -276,6 +276,8 @@ above() {
 	exits 1 pawl run w
 	ok pawl verdicts
 	says suspect
+	exits 1 pawl run w --no-suspect
+	equal "$(reason a)" reuse
 	echo good >~/v
 	ok pawl run w
 	says 'it gave another output'
