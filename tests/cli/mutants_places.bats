@@ -247,6 +247,13 @@ moved() {
 	ok pawl run w
 	says 'reuse  a'
 	equal "$(ls d | tr '\n' ' ')" 'x y '
+	# Once it has made it again it is its own again.
+	echo 1 >v
+	ok pawl run w
+	echo 2 >v
+	ok pawl run w
+	says 'reuse  a'
+	equal "$(ls d)" y
 }
 
 @test "what another workflow left in one's place is set aside, and comes back where nothing takes its place" {
@@ -382,8 +389,13 @@ moved() {
 	equal "$(ls d | tr '\n' ' ')" 'half o people '
 	kill -9 $pid
 	wait $pid || true
-	ok pawl run other
-	equal "$(ls d | tr '\n' ' ')" 'extra o people '
+	workflow look <<-'YAML'
+		name: look
+		nodes:
+		  - {id: l, bash: ls d}
+	YAML
+	ok pawl run look
+	equal "$(pawl output last/l | tr '\n' ' ')" 'extra o people '
 }
 
 # Writes the program by which a body waits until the end of node a of run 1 is in the store.
@@ -398,7 +410,7 @@ until_a_is_stored() {
 		name: w
 		nodes:
 		  - {id: a, reads: [], writes: [d], bash: 'mkdir d; echo whole >d/out'}
-		  - {id: b, depends_on: a, reads: [], writes: [e], bash: 'mkdir e; echo half >e/out; ./stored; : >going; sleep 600'}
+		  - {id: b, depends_on: a, reads: [], writes: [e], bash: 'mkdir e; echo half >e/out; ./stored; touch d/mine; : >going; sleep 600'}
 	YAML
 	killed going run w
 	workflow look <<-'YAML'
@@ -407,7 +419,7 @@ until_a_is_stored() {
 		  - {id: l, bash: ls d e}
 	YAML
 	ok pawl run look
-	equal "$(pawl output last/l | tr '\n' ' ')" 'd: out  e: '
+	equal "$(pawl output last/l | tr '\n' ' ')" 'd: mine out  e: '
 }
 
 @test "a try that failed leaves nothing to the next, and what it did to people's files is not kept" {
