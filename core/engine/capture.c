@@ -187,7 +187,7 @@ static bool visit_after(
 	if (!describe(c, &spot, entry, &artifact, err))
 		return false;
 	places_see(engine->places, &spot, &entry->stat, c->tick)->maker = c->body->unit;
-	if (before && !before->maker)
+	if (before)
 		map_put(&c->edited, artifact.path, (void *)(uintptr_t)before);
 	*vec_push(&c->manifest.list) = artifact;
 	c->own++;
@@ -450,7 +450,7 @@ static void note_owners(struct capture *c)
 		if (known)
 			known->maker = c->body->unit;
 		owners_put(engine, c->attempt->unit->node->id, a,
-			(struct left_flags){.is_edited = before != NULL});
+			(struct left_flags){.is_edited = before && !before->maker});
 	}
 }
 

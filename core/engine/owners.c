@@ -105,6 +105,7 @@ static void load(struct engine *engine)
 		left->as = as;
 		left->is_edited = row->is_edited;
 		left->is_half = row->is_half;
+		left->is_newest = row->is_newest;
 	}
 }
 
@@ -167,7 +168,7 @@ void owners_put(struct engine *engine, str node, const struct artifact *as, stru
 	/* What was edited once is people's for good. */
 	bool is_edited = flags.is_edited || (left && left->is_edited);
 	/* Who wrote last must be the newest. */
-	if (left && left == first && !left->next_at && left->is_edited == is_edited &&
+	if (left && left->is_newest && left->is_edited == is_edited &&
 		left->is_half == flags.is_half && same_artifact(&left->as, as))
 		return;
 	if (!left)
@@ -178,6 +179,9 @@ void owners_put(struct engine *engine, str node, const struct artifact *as, stru
 	left->as.target = arena_str(&owners->arena, as->target);
 	left->is_edited = is_edited;
 	left->is_half = flags.is_half;
+	for (; first; first = first->next_at)
+		((struct left *)(uintptr_t)first)->is_newest = false;
+	left->is_newest = true;
 	struct arena scratch = {0};
 	put(engine, left, owners_entry(&scratch, &left->as));
 	arena_finish(&scratch);

@@ -15,6 +15,7 @@ struct left {
 	struct artifact as;
 	bool is_edited; /* it was there before, and the node changed it */
 	bool is_half;   /* of an attempt that did not end well */
+	bool is_newest; /* nobody wrote there since, of this workflow or another */
 };
 
 struct owners;

@@ -164,7 +164,7 @@ void pretend_add_glob(const struct pretence *pretence, str pattern, struct fs_li
 	for (size_t i = 0; i < pretence->paths.len; i++) {
 		str path = pretence->paths.ptr[i];
 		const struct pretended *file = pretend_find(pretence, path);
-		if (!file->is_gone && !S_ISDIR(file->stat.mode) && fs_glob_matches(pattern, path))
+		if (!S_ISDIR(file->stat.mode) && fs_glob_matches(pattern, path))
 			add(list, sorted, path, &file->stat);
 	}
 	sort(list);

@@ -92,6 +92,26 @@ static void check_fact(
 	}
 }
 
+/* Another item, or the iteration before, has made it in this run: where this result was made it was not there.  What a
+ * dependency has made is no part of the node's own places. */
+static bool is_taken(struct attempt *attempt, const struct trace *trace, const struct artifact *a)
+{
+	struct engine *engine = attempt->engine;
+	struct fact_place place;
+	const struct known *known = places_find(
+		engine->places, &(struct spot){engine->ground.artifacts, a->root, a->path});
+	attempt_fact_place(attempt, &place);
+	if (a->kind != ARTIFACT_FILE || a->root != ROOT_PROJECT || !known || !known->maker ||
+		!facts_is_own(&place, a->path))
+		return false;
+	for (size_t i = 0; i < trace->facts.len; i++) {
+		const struct fact *fact = &trace->facts.ptr[i];
+		if (fact->kind == FACT_WAS && str_eq(fact->path, a->path))
+			return false;
+	}
+	return true;
+}
+
 void restore_check(struct attempt *attempt, const struct trace *trace, struct candidate *candidate)
 {
 	struct manifest manifest = {0};
@@ -100,9 +120,10 @@ void restore_check(struct attempt *attempt, const struct trace *trace, struct ca
 		candidate->is_damaged = true;
 	for (size_t i = 0; i < manifest.list.len; i++) {
 		const struct artifact *a = &manifest.list.ptr[i];
-		if (is_in_place(attempt, a))
+		bool is_others = is_taken(attempt, trace, a);
+		if (!is_others && is_in_place(attempt, a))
 			continue;
-		if (is_out_of_reach(attempt, a))
+		if (is_others || is_out_of_reach(attempt, a))
 			candidate->output_other = arena_str(&attempt->arena, a->path);
 		else if (a->kind == ARTIFACT_FILE &&
 			 !cas_has(attempt->engine->store, &a->digest, true))

@@ -3,6 +3,8 @@
 
 #include "store/stmt.h"
 
+#define IS_NEWEST \
+	"NOT EXISTS (SELECT 1 FROM owned AS o WHERE o.place = owned.place AND o.path = owned.path AND o.id > owned.id)"
 #define OWNED_COLUMNS "place, path, workflow, node, entry, is_edited, is_half"
 
 static const struct field owned_fields[] = {
@@ -71,6 +73,7 @@ static bool read_list(struct store *store, sqlite3_stmt *st, struct arena *arena
 		if (!read_row(store, st, &row, arena)) {
 			continue;
 		}
+		row.is_newest = sqlite3_column_int(st, OWNED_COUNT + 2) != 0;
 		if (out->len == cap) {
 			cap = cap ? cap * 2 : 16;
 			struct owned_row *grown = arena_array(arena, struct owned_row, cap);
@@ -89,7 +92,7 @@ bool owned_list(struct store *store, struct arena *arena, str workflow, str plac
 {
 	*out = (struct owned_list){0};
 	sqlite3_stmt *st = stmt_get(store, STMT_OWNED_LIST,
-		"SELECT id, " OWNED_COLUMNS ", checksum FROM owned "
+		"SELECT id, " OWNED_COLUMNS ", checksum, " IS_NEWEST " FROM owned "
 		"WHERE workflow = ?1 AND place IN ('', ?2) ORDER BY place, path, id",
 		err);
 	if (!st) {
@@ -105,7 +108,7 @@ bool owned_at(struct store *store, struct arena *arena, str place, str path, str
 {
 	*out = (struct owned_list){0};
 	sqlite3_stmt *st = stmt_get(store, STMT_OWNED_AT,
-		"SELECT id, " OWNED_COLUMNS ", checksum FROM owned "
+		"SELECT id, " OWNED_COLUMNS ", checksum, " IS_NEWEST " FROM owned "
 		"WHERE place = ?1 AND path = ?2 ORDER BY id DESC",
 		err);
 	if (!st) {

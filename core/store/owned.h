@@ -16,6 +16,7 @@ struct owned_row {
 	str entry;      /* what was left there, as a line of a manifest (data/manifest.h) */
 	bool is_edited; /* it was there before the node ran, which changed it: never taken away */
 	bool is_half;   /* an attempt that did not end well left it: no result has it */
+	bool is_newest; /* of all rows of its path, whoever's; only read */
 };
 
 struct owned_list {

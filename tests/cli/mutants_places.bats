@@ -169,6 +169,7 @@ killed() {
 	ok pawl run w
 	ok pawl artifacts last/c
 	says 'no files were kept'
+	equal "$(python3 -c 'import sqlite3; print(*sqlite3.connect(".pawl/state/pawl.db").execute("SELECT node, has_manifest FROM result ORDER BY node"))')" "('a', 1) ('b', 1) ('c', 0)"
 }
 
 @test "what somebody has where a reused node took something away is not taken away" {
@@ -246,6 +247,13 @@ moved() {
 	ok pawl run w
 	says 'reuse  a'
 	equal "$(ls d | tr '\n' ' ')" 'x y '
+	# Once it has made it again it is its own again.
+	echo 1 >v
+	ok pawl run w
+	echo 2 >v
+	ok pawl run w
+	says 'reuse  a'
+	equal "$(ls d)" y
 }
 
 @test "what another workflow left in one's place is set aside, and comes back where nothing takes its place" {
@@ -382,16 +390,28 @@ moved() {
 	equal "$(ls d | tr '\n' ' ')" 'half o people '
 	kill -9 $pid
 	wait $pid || true
-	ok pawl run other
-	equal "$(ls d | tr '\n' ' ')" 'extra o people '
+	workflow look <<-'YAML'
+		name: look
+		nodes:
+		  - {id: l, bash: ls d}
+	YAML
+	ok pawl run look
+	equal "$(pawl output last/l | tr '\n' ' ')" 'extra o people '
+}
+
+# Writes the program by which a body waits until the end of node a of run 1 is in the store.
+until_a_is_stored() {
+	printf '#!/bin/sh\nuntil "%s" show 1 --json | grep -q %s; do sleep 0.02; done\n' "$PAWL" "'\"node\":\"a\",\"state\":\"completed\"'" >stored
+	chmod +x stored
 }
 
 @test "what a body that ended has left is no half result, though its run was killed later" {
+	until_a_is_stored
 	workflow w <<-'YAML'
 		name: w
 		nodes:
 		  - {id: a, reads: [], writes: [d], bash: 'mkdir d; echo whole >d/out'}
-		  - {id: b, depends_on: a, reads: [], writes: [e], bash: 'mkdir e; echo half >e/out; sleep 0.7; : >going; sleep 600'}
+		  - {id: b, depends_on: a, reads: [], writes: [e], bash: 'mkdir e; echo half >e/out; ./stored; touch d/mine; : >going; sleep 600'}
 	YAML
 	killed going run w
 	workflow look <<-'YAML'
@@ -400,7 +420,7 @@ moved() {
 		  - {id: l, bash: ls d}
 	YAML
 	ok pawl run look
-	equal "$(pawl output last/l)" out
+	equal "$(pawl output last/l | tr '\n' ' ')" 'mine out '
 	[ ! -e e ]
 }
 
@@ -647,13 +667,28 @@ moved() {
 	says_not /x
 	exits 1 pawl resume -j2 --no-suspect
 	equal "$(reason a)$(reason b)" reusereuse
-	ok pawl artifacts last/last
-	says_not /x
 	rm .pawl/state/runs/1/artifacts/x
 	ok pawl plan w --no-suspect
 	says 'appeared while several nodes ran'
 	exits 1 pawl resume -j2 --no-suspect
 	equal "$(reason a) $(reason b)" 'output_missing output_missing'
+}
+
+@test "nor is it of the first body of the run that goes on" {
+	workflow w <<-'YAML'
+		name: w
+		nodes:
+		  - {id: a, reads: [], bash: 'touch ~/a; until [ -e ~/b ]; do sleep 0.01; done; n=x; echo a >"$ARTIFACTS_DIR/$n"; touch ~/a2'}
+		  - {id: b, reads: [], bash: 'touch ~/b; until [ -e ~/a2 ]; do sleep 0.01; done; sleep 0.05'}
+		  - {id: last, depends_on: [a, b], reads: [v], bash: '[ $(cat v) = 2 ]'}
+	YAML
+	echo 1 >v
+	exits 1 pawl run w -j2
+	echo 2 >v
+	ok pawl resume -j2 --no-suspect
+	equal "$(reason a)$(reason b)" reusereuse
+	ok pawl artifacts last/last
+	says 'no files were kept'
 }
 
 @test "a loose file that another run has is of no use to this one" {
@@ -726,6 +761,51 @@ moved() {
 	equal "$(ls d)" ''
 }
 
+@test "what an item makes of another's file is for that file, and what it makes alone is for none" {
+	workflow w <<-'YAML'
+		name: w
+		nodes:
+		  - {id: list, reads: [items], bash: cat items}
+		  - {id: item, depends_on: list, fan_out: {items: $list.output, max_parallel: 1}, reads: [], writes: ["d/*"], bash: 'echo $INPUTS.item >>d/all'}
+	YAML
+	mkdir d
+	local items
+	for items in 1,2 2 1,2 2,1 1 2,1 3,2 1,2 2; do
+		echo "[$items]" >items
+		ok pawl run w
+		equal "$(tr '\n' , <d/all)" "$items,"
+	done
+	ok pawl run w
+	says '0 ran'
+}
+
+@test "nor is what one iteration makes of the file of the one before good for the first one" {
+	workflow w <<-'YAML'
+		name: w
+		nodes:
+		  - id: group
+		    loop_group:
+		      until: END
+		      max_iterations: 3
+		      nodes: [{id: n, reads: [], writes: [d/all], bash: 'echo x >>d/all; grep -c x d/all; [ $(grep -c x d/all) != 2 ] || echo END'}]
+	YAML
+	mkdir d
+	ok pawl run w
+	ok pawl run w
+	equal "$(tr '\n' , <d/all)" 'x,x,'
+	rm d/all
+	ok pawl run w
+	equal "$(tr '\n' , <d/all)" 'x,x,'
+	# It is the node's own all the same, and goes with it.
+	workflow w <<-'YAML'
+		name: w
+		nodes:
+		  - {id: other, reads: [], bash: 'true'}
+	YAML
+	ok pawl run w
+	[ ! -e d/all ]
+}
+
 @test "a plan knows what is vacated" {
 	workflow w <<-'YAML'
 		name: w
@@ -747,11 +827,12 @@ moved() {
 }
 
 @test "half of an artifact is gone when the run goes on, and the whole ones stay" {
+	until_a_is_stored
 	workflow w <<-'YAML'
 		name: w
 		nodes:
 		  - {id: a, reads: [], bash: echo a >"$ARTIFACTS_DIR/whole"}
-		  - {id: b, depends_on: a, reads: [v], bash: '[ $(cat v) = 2 ] || { echo half >"$ARTIFACTS_DIR/half"; : >going; sleep 600; }; ls "$ARTIFACTS_DIR"'}
+		  - {id: b, depends_on: a, reads: [v], bash: '[ $(cat v) = 2 ] || { ./stored; echo half >"$ARTIFACTS_DIR/half"; : >going; sleep 600; }; ls "$ARTIFACTS_DIR"'}
 	YAML
 	echo 1 >v
 	killed going run w

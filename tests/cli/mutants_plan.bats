@@ -32,6 +32,20 @@ agrees() {
 	equal "$(stat -c %a t)$(cat t)" 7552
 }
 
+@test "a file that the second one leaves with other content and the same permissions" {
+	workflow w <<-'YAML'
+		name: w
+		nodes:
+		  - {id: a, reads: [], writes: [t], bash: echo 1 >t}
+		  - {id: b, depends_on: a, reads: [], bash: sed -i s/1/2/ t*}
+		  - {id: c, depends_on: b, reads: [t], bash: cat t}
+	YAML
+	ok pawl run w
+	rm t
+	agrees 'reuse  c'
+	equal "$(cat t)" 2
+}
+
 @test "a file that one makes and the next takes away" {
 	workflow w <<-'YAML'
 		name: w

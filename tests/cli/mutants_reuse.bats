@@ -276,6 +276,8 @@ above() {
 	exits 1 pawl run w
 	ok pawl verdicts
 	says suspect
+	exits 1 pawl run w --no-suspect
+	equal "$(reason a)" reuse
 	echo good >~/v
 	ok pawl run w
 	says 'it gave another output'
@@ -381,9 +383,12 @@ above() {
 	workflow w <<-'YAML'
 		name: w
 		nodes:
-		  - {id: named, reads: [], bash: 'mkdir -p sub; echo x | tee ./sub/made >~/out'}
+		  - {id: named, reads: [], bash: './mk ./sub/made; echo x >~/out'}
 		  - {id: declared, depends_on: named, reads: [in], bash: '[ -e in ] || echo x >i[n] 2>&1; cp in ~/in || cp ~/out in'}
 	YAML
+	mkdir sub
+	printf '#!/bin/sh\necho x >"$1"\n' >mk
+	chmod +x mk
 	ok pawl run w
 	says 'declared  its result is not kept: in changed while it ran'
 	ok pawl run w

@@ -108,6 +108,8 @@ static void what_is_gone_is_in_no_tree_and_matches_nothing(void **state)
 	fs_list_finish(&list);
 	pretend_dir(&pretence, STR("out/d"), 0755);
 	pretend_gone(&pretence, STR("out/z"));
+	room_file(room, "out/g.txt", "");
+	pretend_gone(&pretence, STR("out/g.txt"));
 	assert_true(fs_glob(room->fd, STR("out/*"), &list, NULL));
 	pretend_add_glob(&pretence, STR("out/*"), &list);
 	assert_listed(&list, "out/b.txt");

@@ -282,7 +282,7 @@ static void what_only_a_text_names_stays(void **state)
 	run.state = RUN_COMPLETED;
 	run.inputs = buf_str(&inputs);
 	assert_ok(p, runs_create(store, &run, &id, &p->err));
-	struct result_row result = result_row_of("n", "key", "emitted");
+	struct result_row result = result_row_of("n", "key", "output");
 	result.run = id;
 	result.emits = buf_str(&emits);
 	assert_ok(p, results_put(store, &result, &id, &p->err));

@@ -131,14 +131,26 @@ static void what_another_left_is_not_ones_own(void **state)
 {
 	struct project *p = *state;
 	static const struct owned_row rows[] = {
-		{0, STR_INIT(""), STR_INIT("f"), STR_INIT("flow"), STR_INIT("a"), STR_INIT("x"),
-			false, false},
-		{0, STR_INIT(""), STR_INIT("g"), STR_INIT("flow"), STR_INIT("a"), STR_INIT("y"),
-			false, false},
-		{0, STR_INIT("runs/1/artifacts"), STR_INIT("f"), STR_INIT("flow"), STR_INIT("a"),
-			STR_INIT("y"), false, false},
-		{0, STR_INIT(""), STR_INIT("f"), STR_INIT("other"), STR_INIT("a"), STR_INIT("y"),
-			false, false},
+		{.place = STR_INIT(""),
+			.path = STR_INIT("f"),
+			.workflow = STR_INIT("flow"),
+			.node = STR_INIT("a"),
+			.entry = STR_INIT("x")},
+		{.place = STR_INIT(""),
+			.path = STR_INIT("g"),
+			.workflow = STR_INIT("flow"),
+			.node = STR_INIT("a"),
+			.entry = STR_INIT("y")},
+		{.place = STR_INIT("runs/1/artifacts"),
+			.path = STR_INIT("f"),
+			.workflow = STR_INIT("flow"),
+			.node = STR_INIT("a"),
+			.entry = STR_INIT("y")},
+		{.place = STR_INIT(""),
+			.path = STR_INIT("f"),
+			.workflow = STR_INIT("other"),
+			.node = STR_INIT("a"),
+			.entry = STR_INIT("y")},
 	};
 	for (size_t i = 1; i < 4; i++) {
 		struct owned_list list;
