@@ -68,7 +68,7 @@ static int root_of(const struct fact_place *place, const char *path)
 static bool digest_file(const struct fact_place *place, const char *path, struct fs_stat *st,
 	struct digest *out, struct err *err)
 {
-	const struct pretended *pretended = pretend_find(&place->memo->pretence, str_of(path));
+	const struct pretended *pretended = pretend_find(place->memo->pretence, str_of(path));
 	if (pretended && !pretended->is_gone) {
 		*out = pretended->digest;
 		return true;
@@ -140,10 +140,17 @@ static bool add_target(
 {
 	struct fs_stat st;
 	struct digest digest = {{0}};
-	char *real = real_of(place, str_of(path));
+	struct buf way = {0};
+	const struct pretended *as =
+		pretend_follow(place->memo->pretence, root_of(place, path), str_of(path), &way);
+	char *real = as ? NULL : real_of(place, way.len ? buf_str(&way) : str_of(path));
 	bool is_there = real && fs_stat_at(AT_FDCWD, real, &st, NULL) == FS_FOUND;
 	bool ok = true;
-	if (is_there && S_ISREG(st.mode))
+	if (as && !as->is_gone) {
+		is_there = true;
+		st = as->stat;
+		digest = as->digest;
+	} else if (is_there && S_ISREG(st.mode))
 		ok = digest_file(place, real, &st, &digest, err);
 	else if (is_there && S_ISDIR(st.mode))
 		ok = digest_linked(place, real, &digest, err);
@@ -151,6 +158,7 @@ static bool add_target(
 	hash_add(hash, (str){(const char *)&kind, sizeof(kind)});
 	hash_add(hash, (str){(const char *)digest.bytes, DIGEST_SIZE});
 	free(real);
+	buf_finish(&way);
 	return ok;
 }
 
@@ -236,9 +244,9 @@ static bool look_tree(const struct fact_place *place, const char *z, bool is_the
 	struct fs_list list = {0};
 	bool ok = !is_there ||
 	          fs_list_tree(root_of(place, z), z, dir.len ? NULL : ".pawl", &list, err);
-	if (ok && place->memo->pretence.paths.len)
-		pretend_add_tree(&place->memo->pretence, dir, &list);
-	const struct pretended *pretended = pretend_find(&place->memo->pretence, dir);
+	if (ok && place->memo->pretence->paths.len)
+		pretend_add_tree(place->memo->pretence, dir, &list);
+	const struct pretended *pretended = pretend_find(place->memo->pretence, dir);
 	if (ok && pretended && pretended->is_gone && !list.len) {
 		fs_list_finish(&list);
 		return true;
@@ -267,6 +275,18 @@ static void note_file(const struct fact_place *place, const struct fact *fact)
 	seen->fact = *fact;
 }
 
+/* What is pretended to be where a path leads; *path is what the disk is to be asked for. */
+static const struct pretended *pretended_at(
+	const struct fact_place *place, struct arena *arena, const char **path)
+{
+	struct buf way = {0};
+	const struct pretended *found =
+		pretend_follow(place->memo->pretence, root_of(place, *path), str_of(*path), &way);
+	*path = way.len ? arena_str(arena, buf_str(&way)).ptr : *path;
+	buf_finish(&way);
+	return found;
+}
+
 bool facts_look(const struct fact_place *place, struct arena *arena, str path, struct fact *out,
 	struct err *err)
 {
@@ -279,7 +299,7 @@ bool facts_look(const struct fact_place *place, struct arena *arena, str path, s
 	}
 	const char *z = arena_str(arena, path).ptr;
 	*out = (struct fact){.kind = FACT_ABSENT, .path = path, .real = STR("")};
-	const struct pretended *pretended = pretend_find(&place->memo->pretence, path);
+	const struct pretended *pretended = pretended_at(place, arena, &z);
 	enum fs_found found = FS_FOUND;
 	if (!pretended || pretended->is_gone || S_ISDIR(pretended->stat.mode))
 		found = stat_path(place, z, &st, err);
@@ -289,7 +309,7 @@ bool facts_look(const struct fact_place *place, struct arena *arena, str path, s
 		return look_tree(place, z, true, out, err);
 	if (pretended && S_ISDIR(pretended->stat.mode))
 		return look_tree(place, z, false, out, err);
-	if (found == FS_ABSENT && pretend_in(&place->memo->pretence, path))
+	if (found == FS_ABSENT && pretend_in(place->memo->pretence, path))
 		return look_tree(place, z, false, out, err);
 	if (pretended && pretended->is_gone)
 		found = FS_ABSENT;
@@ -300,7 +320,9 @@ bool facts_look(const struct fact_place *place, struct arena *arena, str path, s
 	if (found == FS_FOUND) {
 		out->kind = FACT_FILE;
 		out->mode = (st.mode & S_IXUSR) != 0;
-		if (!digest_file(place, z, &st, &out->digest, err))
+		if (pretended)
+			out->digest = pretended->digest;
+		else if (!digest_file(place, z, &st, &out->digest, err))
 			return false;
 	} else if (found != FS_ABSENT) {
 		return false;
@@ -315,8 +337,8 @@ static bool look_glob(const struct fact_place *place, str pattern, struct fact *
 	*out = (struct fact){.kind = FACT_GLOB, .path = pattern, .real = STR("")};
 	if (!fs_glob(store_project_fd(place->store), pattern, list, err))
 		return false;
-	if (place->memo->pretence.paths.len)
-		pretend_add_glob(&place->memo->pretence, pattern, list);
+	if (place->memo->pretence->paths.len)
+		pretend_add_glob(place->memo->pretence, pattern, list);
 	if (!digest_list(place, STR(""), list, &out->digest, err))
 		return false;
 	note_many(place, out);

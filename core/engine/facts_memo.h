@@ -33,13 +33,14 @@ struct fact_memo {
 	bool may_write;
 	struct arena arena;
 	uint64_t turn;
-	struct map digests;   /* path -> struct memo_row * */
-	struct map tools;     /* "NAME\0PATH" -> struct seen * */
-	struct map files;     /* path -> struct seen *; not of trees */
-	struct fs_look *look; /* of this turn; NULL: not yet made */
-	const char *tree;     /* that is being looked at, a real path; NULL: none */
-	unsigned links;       /* how many links deep that is */
-	struct pretence pretence;
+	struct map digests;        /* path -> struct memo_row * */
+	struct map tools;          /* "NAME\0PATH" -> struct seen * */
+	struct map files;          /* path -> struct seen *; not of trees */
+	struct fs_look *look;      /* of this turn; NULL: not yet made */
+	const char *tree;          /* that is being looked at, a real path; NULL: none */
+	unsigned links;            /* how many links deep that is */
+	struct pretence *pretence; /* of the outermost run */
+	struct pretence own_pretence;
 
 	struct map many;      /* path or pattern -> struct seen_many *: trees and globs */
 	bool has_two_views;   /* one was seen with other exceptions than before */

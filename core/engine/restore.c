@@ -322,6 +322,21 @@ static void remove_too_much(struct restoring *r)
 
 /* ---- a plan ---- */
 
+/* What is put back by now is nobody else's to remove: another iteration's, or another item's. */
+static void note_makers(struct restoring *r)
+{
+	static const uint32_t kinds[] = {
+		[ARTIFACT_FILE] = S_IFREG, [ARTIFACT_LINK] = S_IFLNK, [ARTIFACT_DIR] = S_IFDIR};
+	struct engine *engine = r->attempt->engine;
+	uint64_t tick = places_tick(engine->places);
+	for (size_t i = 0; i < r->manifest->list.len; i++) {
+		const struct artifact *a = &r->manifest->list.ptr[i];
+		struct spot spot = {engine->ground.artifacts, a->root, a->path};
+		struct fs_stat st = {.mode = kinds[a->kind] | a->mode};
+		places_see(engine->places, &spot, &st, tick)->maker = r->attempt->unit->id;
+	}
+}
+
 void restore_pretend(struct attempt *attempt, const struct result_row *row)
 {
 	struct engine *engine = attempt->engine;
@@ -333,22 +348,25 @@ void restore_pretend(struct attempt *attempt, const struct result_row *row)
 		manifest_finish(&manifest);
 		return;
 	}
-	for (size_t i = 0; i < manifest.list.len; i++) {
-		const struct artifact *a = &manifest.list.ptr[i];
-		if (a->root != ROOT_PROJECT)
-			continue;
-		bool is_known =
-			a->kind == ARTIFACT_LINK || places_has(&engine->ground, &attempt->arena, a);
-		if (!is_known && a->kind == ARTIFACT_DIR)
-			fact_memo_pretend_dir(engine->memo, a->path, a->mode);
-		else if (!is_known)
-			fact_memo_pretend(engine->memo, a->path, a->mode, &a->digest);
-	}
 	find_too_much(&r, &list);
 	for (size_t i = 0; i < list.len; i++) {
 		if (list.ptr[i]->root == ROOT_PROJECT)
 			fact_memo_pretend_gone(engine->memo, list.ptr[i]->path);
 	}
+	for (size_t i = 0; i < manifest.list.len; i++) {
+		const struct artifact *a = &manifest.list.ptr[i];
+		if (a->root != ROOT_PROJECT)
+			continue;
+		bool is_known = !fact_memo_pretends(engine->memo, a->path) &&
+		                places_has(&engine->ground, &attempt->arena, a);
+		if (!is_known && a->kind == ARTIFACT_DIR)
+			fact_memo_pretend_dir(engine->memo, a->path, a->mode);
+		else if (!is_known && a->kind == ARTIFACT_LINK)
+			fact_memo_pretend_link(engine->memo, a->path, a->target);
+		else if (!is_known)
+			fact_memo_pretend(engine->memo, a->path, a->mode, &a->digest);
+	}
+	note_makers(&r);
 	vec_finish(&list);
 	manifest_finish(&manifest);
 }

@@ -79,3 +79,87 @@ Y
 	[ "$(pawl output last/look | xargs)" = mine ]
 	[ "$(cat out/made)" = made ]
 }
+
+# reused_as_planned WORKFLOW NODE: the plan says so of the node, and a run does it.
+reused_as_planned() {
+	ok pawl plan "$1"
+	grep -q "^ *reuse *$2 " <<<"$output" || { echo "$output"; return 1; }
+	ok pawl run "$1"
+	grep -q "^ *reuse *$2 " <<<"$output" || { echo "$output"; return 1; }
+}
+
+@test "a plan knows where links lead that would be put back, and that lead to what would be" {
+	workflow w <<'Y'
+name: w
+nodes:
+  - id: make
+    reads: []
+    writes: [out]
+    bash: |
+      mkdir -p out/sub
+      echo 1 >out/file
+      ln -s file out/link
+      ln -s ../link out/sub/second
+      ln -s nothing out/dangling
+      ln -s sub out/dir
+  - {id: look, depends_on: make, reads: [out], bash: 'ls -R out; cat out/link'}
+  - {id: glob, depends_on: make, reads: ['out/l*'], bash: 'cat out/l*'}
+  - {id: one, depends_on: make, reads: [out/sub/second], bash: cat out/sub/second}
+Y
+	ok pawl run w
+	local gone
+	for gone in out out/file out/link out/sub/second out/dangling out/dir out/sub; do
+		rm -rf "$gone"
+		reused_as_planned w look
+		rm -rf "$gone"
+		reused_as_planned w glob
+		rm -rf "$gone"
+		reused_as_planned w one
+	done
+	ln -sfn other out/link
+	reused_as_planned w one
+	[ "$(readlink out/link)" = file ]
+}
+
+@test "a plan takes what one iteration leaves for no other's leavings" {
+	workflow w <<'Y'
+name: w
+nodes:
+  - id: loop
+    loop_group:
+      max_iterations: 3
+      until: aa
+      nodes:
+        - id: step
+          reads: []
+          writes: [out]
+          bash: |
+            n=$LOOP_PREV.step.output
+            mkdir -p "out/dir-$n"
+            echo "$n" >"out/file-$n"
+            ln -s "file-$n" "out/link-$n"
+            echo "a$n"
+  - {id: look, depends_on: loop, reads: [out], bash: ls out}
+Y
+	ok pawl run w
+	reused_as_planned w look
+	rm -r out/dir-a out/file-
+	reused_as_planned w look
+}
+
+@test "a plan knows in a run what a run within it would put back" {
+	workflow child <<'Y'
+name: child
+nodes:
+  - {id: make, reads: [], writes: [out/made], bash: mkdir -p out; echo made >out/made}
+Y
+	workflow w <<'Y'
+name: w
+nodes:
+  - {id: sub, workflow: child}
+  - {id: look, depends_on: sub, reads: [out], bash: ls out}
+Y
+	ok pawl run w
+	rm out/made
+	reused_as_planned w look
+}

@@ -118,6 +118,8 @@ class Model:
         if node.kind in ("fan", "loop"):
             node.shape = rng.choice(["glob", "dir", "art", "artdir"] + (["file"] if node.kind == "loop" else []))
         if node.kind == "sub":
+            # Its child may have been run by itself: what it made stays where the node is skipped or gone.
+            node.when, node.all_done = False, True
             node.shape = rng.choice(["file", "dir", "glob", "art"])
         if node.kind == "format":
             node.shape = "none"
@@ -134,7 +136,9 @@ class Model:
         return copy.deepcopy((self.src, self.items, self.flags, self.nodes))
 
     def back(self, kept):
+        subs = [n for n in self.nodes if n.kind == "sub"]
         self.src, self.items, self.flags, self.nodes = copy.deepcopy(kept)
+        self.nodes += [n for n in subs if not self.find(n.uid)]
 
     # ---- what depends on what ----
 
@@ -249,7 +253,7 @@ class Model:
         made = [f"[ -e \"$s\" ] || continue", f"b=$(basename \"$s\" .txt)", "b=${b%%.*}", f"t=\"tag {node.tag} $(cat \"$s\")\"", 'all="$all$b $t;"',
                 f'echo "$b $t" | put "{node.path(base)}" {node.mode}{append}' if node.shape != "none" else "true"]
         if node.art:
-            made.append(f'echo "$b $t" | put "$ARTIFACTS_DIR/more/$b.{key}" {node.mode}{append}')
+            made.append(f'echo "$b $t" | put "$ARTIFACTS_DIR/more/{base}.{key}" {node.mode}{append}')
         if node.links and node.shape in ("dir", "glob", "deep"):
             path = node.path(f"l-{base}")
             made.append(f'ln -sfn "$(basename "{node.path(base)}")" "{path}"')
