@@ -47,7 +47,39 @@ static void add(struct buf *text, char tag, const struct digest *digest)
 
 bool upstream_is_unknown(const struct unit *unit)
 {
-	return unit->state == NODE_FAILED || unit->state == NODE_CANCELLED;
+	return unit->state == NODE_FAILED || unit->state == NODE_CANCELLED || unit->has_lost;
+}
+
+void upstream_hold(struct engine *engine, struct unit *holder, const struct unit *held)
+{
+	if (!held->out.has_manifest)
+		return;
+	struct held_manifest *entry = arena_new(&engine->arena, struct held_manifest);
+	entry->manifest = held->out.manifest;
+	entry->next = holder->held;
+	holder->held = entry;
+}
+
+void upstream_join(struct engine *engine, struct unit *holder)
+{
+	struct buf all = {0};
+	struct produced *out = &holder->out;
+	struct held_manifest *first = NULL;
+	while (holder->held) {
+		struct held_manifest *entry = holder->held;
+		holder->held = entry->next;
+		entry->next = first;
+		first = entry;
+	}
+	for (const struct held_manifest *entry = first; entry; entry = entry->next)
+		cas_get(engine->store, &entry->manifest, &all, NULL);
+	if (all.len) {
+		out->manifest = hash_of(buf_str(&all));
+		out->has_manifest = true;
+		if (!engine->options->plan)
+			cas_put(engine->store, buf_str(&all), &out->manifest, NULL);
+	}
+	buf_finish(&all);
 }
 
 str upstream_name(const struct engine *engine, struct arena *arena)
@@ -105,5 +137,19 @@ void upstream_note(struct engine *engine, struct unit *unit)
 	unit->has_above = text.len > 0;
 	if (text.len)
 		unit->above = hash_of(buf_str(&text));
+	buf_finish(&text);
+}
+
+void upstream_note_before(struct engine *engine, struct unit *loop, const struct unit *member)
+{
+	struct digest shared;
+	struct buf text = {0};
+	if (!member->out.has_manifest || !shared_part(engine, &member->out.manifest, &shared))
+		return;
+	if (loop->has_before)
+		add(&text, 'b', &loop->before);
+	add(&text, 's', &shared);
+	loop->before = hash_of(buf_str(&text));
+	loop->has_before = true;
 	buf_finish(&text);
 }

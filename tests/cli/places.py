@@ -312,7 +312,7 @@ class Play:
             return
         path = shlex.quote(path)
         if os.path.isdir(f"{self.project.root}/{path}") and not os.path.islink(f"{self.project.root}/{path}"):
-            self.project.shell(pick([f"chmod 700 {path}", f"rm -rf {path}; echo file >{path}"], s))
+            self.project.shell(f"chmod 700 {path}")
         else:
             self.project.shell(pick([f"echo by hand >>{path}", f"rm {path}; echo by hand >{path}", f"chmod 640 {path}", f"ln -sf keep {path}",
                                      f"rm {path}; mkdir {path}"][:4], s))

@@ -55,7 +55,7 @@ run_together() {
 	rm -f "$HOME"/at-*
 	exits 1 pawl run w -j2
 	touch go
-	rm -f "$HOME"/at-*
+	touch "$HOME/at-x" "$HOME/at-y"
 	ok pawl resume -j2
 	[ "$(cd out && echo *)" = 'x-a x-b y-a y-b' ]
 	[ "$(cat out/* | xargs)" = 'a b a b' ]
@@ -162,4 +162,82 @@ Y
 	ok pawl run w
 	rm out/made
 	reused_as_planned w look
+}
+
+@test "what any iteration of a loop left in \$ARTIFACTS_DIR is an input of what follows, and of later iterations" {
+	workflow w <<'Y'
+name: w
+nodes:
+  - id: loop
+    loop_group:
+      max_iterations: 3
+      until: aa
+      nodes:
+        - id: step
+          reads: [src]
+          bash: |
+            n=$LOOP_PREV.step.output
+            [ "$n" ] || cat src >"$ARTIFACTS_DIR/first"
+            echo "a$n"
+        - {id: again, depends_on: step, reads: [], bash: 'cat "$ARTIFACTS_DIR/first"; echo $step.output'}
+  - {id: late, depends_on: loop, reads: [], bash: 'cat "$ARTIFACTS_DIR/first"'}
+Y
+	echo one >src
+	ok pawl run w
+	echo two >src
+	ok pawl run w
+	[ "$(pawl output last/late)" = two ]
+	[ "$(pawl output last/loop | xargs)" = 'two aa' ]
+	ok pawl run w
+	says '0 ran, 5 reused'
+	reused_as_planned w late
+	echo one >src
+	reused_as_planned w late
+	[ "$(pawl output last/late)" = one ]
+}
+
+@test "what an item left that failed is not known to who follows" {
+	workflow w <<'Y'
+name: w
+nodes:
+  - id: each
+    reads: [src]
+    fan_out: {items: [1, 2], as: k, join: all_done}
+    bash: if [ $INPUTS.k = 2 ]; then cat src >"$ARTIFACTS_DIR/left"; exit 1; fi
+  - {id: late, depends_on: each, reads: [], bash: 'cat "$ARTIFACTS_DIR/left"'}
+Y
+	echo one >src
+	ok pawl run w
+	echo two >src
+	ok pawl run w
+	[ "$(pawl output last/late)" = two ]
+}
+
+@test "a node that changes what the iterations of a loop made begins with what they made" {
+	workflow w <<'Y'
+name: w
+nodes:
+  - id: loop
+    loop_group:
+      max_iterations: 3
+      until: aa
+      nodes:
+        - id: step
+          reads: [src]
+          writes: [out]
+          bash: |
+            n=$LOOP_PREV.step.output
+            mkdir -p out
+            for s in src/*; do cp "$s" "out/${#n}-${s##*/}"; done
+            echo "a$n"
+  - {id: edit, depends_on: loop, reads: [out], bash: 'for f in out/*; do sed -i "s/$/ edited/" "$f"; done'}
+Y
+	mkdir src
+	echo a >src/a
+	echo b >src/b
+	ok pawl run w
+	rm src/b
+	ok pawl run w
+	[ "$(cd out && echo *)" = '0-a 1-a' ]
+	[ "$(cat out/* | xargs)" = 'a edited a edited' ]
 }

@@ -97,7 +97,7 @@ class Model:
         self.items = rng.sample(["x", "y", "z"], rng.randint(1, 3))
         self.flags = {}
         self.hidden = 0
-        self.foreign = {"out0/keep": "0", "out1/keep": "0"}
+        self.foreign = {"out0/keep": "0\n", "out1/keep": "0\n"}
         self.nodes = []
         self.next = 1
         for layer in (0, 1):
