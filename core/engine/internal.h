@@ -196,6 +196,7 @@ struct engine {
 	struct ground ground;
 	VEC(struct aside *) asides;
 	bool has_noted_bodies;
+	bool has_loose;            /* files of the project that one of several nodes made */
 	uint64_t artifacts_looked; /* the tick of the last look at all of the artifact directory */
 	struct rules *rules;       /* NULL: no policies */
 	struct mask *mask;         /* NULL: no secrets */

@@ -241,3 +241,13 @@ Y
 	[ "$(cd out && echo *)" = '0-a 1-a' ]
 	[ "$(cat out/* | xargs)" = 'a edited a edited' ]
 }
+
+@test "what a node changed that one of several made goes before these run again" {
+	together
+	cat >>.pawl/workflows/w.yaml <<'Y'
+  - {id: edit, depends_on: each, bash: 'for f in out/*; do echo edited >>"$f"; done'}
+Y
+	run_together
+	run_together
+	[ "$(cat out/* | xargs)" = 'a edited b edited a edited b edited' ]
+}
