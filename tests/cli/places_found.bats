@@ -251,3 +251,30 @@ Y
 	run_together
 	[ "$(cat out/* | xargs)" = 'a edited b edited a edited b edited' ]
 }
+
+@test "after kill -9 only what was not made anew comes back" {
+	workflow w <<'Y'
+name: w
+nodes:
+  - id: make
+    reads: [src]
+    writes: ['out/**']
+    bash: mkdir -p out; cat src >>out/made
+  - id: hang
+    depends_on: make
+    bash: '[ ! -e "$HOME/hang" ] || { touch "$HOME/hangs"; sleep 600; }'
+Y
+	echo one >src
+	ok pawl run w
+	echo two >src
+	touch "$HOME/hang"
+	"$PAWL" run w >/dev/null 2>&1 3>&- &
+	until [ -e "$HOME/hangs" ]; do sleep 0.02; done
+	# That of make is in the store within milliseconds.
+	until pawl show last --json | grep '"node":"make"' | grep -q '"state":"completed"'; do sleep 0.02; done
+	kill -9 $!
+	wait $! || true
+	rm "$HOME/hang" out/made
+	ok pawl resume -f make
+	[ "$(cat out/made)" = two ]
+}
