@@ -146,10 +146,8 @@ static void add_slot_json(struct engine *engine, struct buf *out, const struct u
 static void join_artifacts(struct engine *engine, struct fan *fan)
 {
 	struct unit *unit = fan->attempt->unit;
-	for (size_t i = 0; i < fan->count; i++) {
+	for (size_t i = 0; i < fan->count; i++)
 		upstream_hold(engine, unit, &fan->slots[i]);
-		unit->has_lost = unit->has_lost || upstream_is_unknown(&fan->slots[i]);
-	}
 	upstream_join(engine, unit);
 }
 

@@ -65,7 +65,10 @@ struct unit {
 	bool has_above;
 	/* Of a node that holds others: manifests of what they left, the newest first. */
 	struct held_manifest *held;
-	bool has_lost; /* some of them failed, and left what is not known */
+	bool is_loose; /* it left what it or another made, nobody knows which */
+	/* What it or those that it holds left is not known in part; the digest stands for that. */
+	bool has_lost;
+	struct digest lost;
 	/* Of a loop_group: one digest of what was left in $ARTIFACTS_DIR in the iterations before the current one. */
 	struct digest before;
 	bool has_before;
@@ -271,7 +274,7 @@ void loop_member_ended(struct engine *engine, struct unit *unit);
 void upstream_note(struct engine *engine, struct unit *unit);
 /* The newest that was made above the unit, in this run and those around it. */
 struct moved upstream_newest(const struct engine *engine, const struct unit *unit);
-/* Adds what a slot or member left to what its holder left, which upstream_join puts together. */
+/* Adds what a slot or member left, known or not, to what its holder left, which upstream_join puts together. */
 void upstream_hold(struct engine *engine, struct unit *holder, const struct unit *held);
 void upstream_join(struct engine *engine, struct unit *holder);
 /* An iteration is over: `member` is one of those that the next one depends on. */

@@ -50,7 +50,7 @@ static void begin_iteration(struct loop *loop)
 		unit->iteration = loop->iteration;
 		unit->earlier = (struct moved){parent->made, parent->node->id};
 		unit->made = 0;
-		unit->has_lost = false;
+		unit->has_lost = unit->is_loose = false;
 		unit->held = NULL;
 		unit->waiting = 0;
 		for (uint32_t d = 0; d < node->dep_count; d++)
@@ -172,9 +172,9 @@ static void note_artifacts(struct loop *loop)
 	const struct loop_group *group = unit->node->group;
 	for (uint32_t i = 0; i < group->member_count; i++) {
 		const struct unit *of = &engine->units[group->members[i]];
-		upstream_hold(engine, unit, of);
+		if (!of->node->is_until)
+			upstream_hold(engine, unit, of);
 		upstream_note_before(engine, unit, of);
-		unit->has_lost = unit->has_lost || of->has_lost;
 	}
 }
 

@@ -27,6 +27,8 @@ static void add_input(struct attempt *attempt, struct key *key, const struct uni
 		key_digest(key, STR("artifacts"), &dep->out.manifest);
 	if (upstream_is_unknown(dep))
 		key_text(key, STR("attempt"), upstream_name(attempt->engine, &attempt->arena));
+	if (dep->has_lost)
+		key_digest(key, STR("left-by-several"), &dep->lost);
 	if (dep->has_above)
 		key_digest(key, STR("artifacts-above"), &dep->above);
 	if (dep->out.emits.len)

@@ -61,6 +61,7 @@ static void check_fact(
 		else if (!digest_eq(&now.digest, &fact->digest))
 			candidate->output_other = arena_str(&attempt->arena, fact->path);
 	} else if (fact->kind == FACT_LOOSE) {
+		candidate->has_loose = true;
 		bool is_same_run = candidate->row->run == engine->row.id;
 		bool ok = is_same_run && places_parse(&attempt->arena, fact->path, &root, &path) &&
 		          fs_lstat_at(places_fd(&engine->ground, root),

@@ -47,11 +47,36 @@ static void add(struct buf *text, char tag, const struct digest *digest)
 
 bool upstream_is_unknown(const struct unit *unit)
 {
-	return unit->state == NODE_FAILED || unit->state == NODE_CANCELLED || unit->has_lost;
+	return unit->state == NODE_FAILED || unit->state == NODE_CANCELLED;
+}
+
+static void lose(struct unit *unit, str what)
+{
+	struct buf text = {0};
+	if (unit->has_lost)
+		digest_add_hex(&text, &unit->lost);
+	buf_add(&text, what);
+	unit->lost = hash_of(buf_str(&text));
+	unit->has_lost = true;
+	buf_finish(&text);
+}
+
+/* The result stands for what it was made with, as long as it is one. */
+static str loose_name(const struct engine *engine, const struct unit *unit, struct arena *arena)
+{
+	return unit->out.result
+	               ? str_of(arena_printf(arena, "result %lld", (long long)unit->out.result))
+	               : upstream_name(engine, arena);
 }
 
 void upstream_hold(struct engine *engine, struct unit *holder, const struct unit *held)
 {
+	if (upstream_is_unknown(held))
+		lose(holder, upstream_name(engine, &engine->arena));
+	else if (held->has_lost)
+		lose(holder, str_make((const char *)held->lost.bytes, DIGEST_SIZE));
+	else if (held->is_loose)
+		lose(holder, loose_name(engine, held, &engine->arena));
 	if (!held->out.has_manifest)
 		return;
 	struct held_manifest *entry = arena_new(&engine->arena, struct held_manifest);
@@ -114,6 +139,8 @@ void upstream_note(struct engine *engine, struct unit *unit)
 	const struct node *node = unit->node;
 	unit->newest = upstream_newest(engine, unit);
 	take_newer(&unit->newest, (struct moved){unit->made, node->id});
+	if (unit->is_loose && !upstream_is_unknown(unit))
+		lose(unit, loose_name(engine, unit, &engine->arena));
 	if (!node->consumer_count)
 		return;
 	struct buf text = {0};
@@ -133,6 +160,8 @@ void upstream_note(struct engine *engine, struct unit *unit)
 			add(&text, 's', &dep->shared);
 		if (dep->has_above)
 			add(&text, 'a', &dep->above);
+		if (dep->has_lost)
+			add(&text, 'l', &dep->lost);
 	}
 	unit->has_above = text.len > 0;
 	if (text.len)

@@ -278,3 +278,36 @@ Y
 	ok pawl resume -f make
 	[ "$(cat out/made)" = two ]
 }
+
+@test "what several left in \$ARTIFACTS_DIR, nobody knows which, is an input of what follows" {
+	workflow w <<'Y'
+name: w
+nodes:
+  - id: each
+    fan_out: {items: [x, y], as: item}
+    bash: |
+      it=$INPUTS.item
+      touch "$HOME/at-$it"
+      until [ -e "$HOME/at-x" ] && [ -e "$HOME/at-y" ]; do sleep 0.01; done
+      ./put.sh "$it"
+  - {id: late, depends_on: each, reads: [go], bash: 'cat "$ARTIFACTS_DIR"/*; [ -e go ]'}
+  - {id: later, depends_on: late, reads: [], bash: 'cat "$ARTIFACTS_DIR"/*'}
+Y
+	printf '#!/bin/sh\ncat src >"$ARTIFACTS_DIR/$1"\n' >put.sh
+	chmod +x put.sh
+	touch go
+	echo one >src
+	run_together
+	echo two >src
+	run_together
+	[ "$(pawl output last/late | xargs)" = 'two two' ]
+	[ "$(pawl output last/later | xargs)" = 'two two' ]
+	# Where it goes on they are there, and are the same.
+	rm go "$HOME"/at-*
+	exits 1 pawl run w -j2
+	touch go
+	rm "$HOME"/at-*
+	ok pawl resume -j2
+	says '2 items: 0 ran, 2 reused'
+	[ "$(pawl output last/later | xargs)" = 'two two' ]
+}

@@ -121,8 +121,8 @@ class Model:
             # Its child may have been run by itself: what it made stays where the node is skipped or gone.
             node.when, node.all_done = False, True
             node.shape = rng.choice(["file", "dir", "glob", "art"])
-        if node.kind == "format":
-            node.shape = "none"
+        if node.kind in ("format", "edit", "list"):
+            node.shape, node.art = "none", False
         # Two of whose tries one leaves what nobody can tell from what others left; and what it makes is no input of it.
         if node.retry and (node.shape == "art" or node.art):
             node.retry = False
