@@ -154,6 +154,7 @@ static void note_body(struct attempt *attempt)
 	buf_printf(&line, "body %lld", (long long)attempt->started_wall);
 	netstr_add(&line, node->id);
 	netstr_add(&line, str_of(engine->ground.artifacts));
+	netstr_add(&line, attempt->aside ? str_of(attempt->aside->dir) : STR(""));
 	buf_printf(&line, " %zu", node->writes.len);
 	for (size_t i = 0; i < node->writes.len; i++)
 		netstr_add(&line, node->writes.ptr[i]);
@@ -170,11 +171,13 @@ void aside_begin(struct attempt *attempt)
 	struct engine *engine = attempt->engine;
 	const struct node *node = attempt->unit->node;
 	const struct left *first = owners_of(engine, node->id);
+	bool is_cleaned = first && !node->keeps_outputs && attempt->tries <= 1;
+	if (is_cleaned)
+		attempt->aside = aside_create(engine);
 	note_body(attempt);
-	if (!first || node->keeps_outputs || attempt->tries > 1)
+	if (!is_cleaned)
 		return;
-	struct taking t = {.engine = engine, .aside = aside_create(engine)};
-	attempt->aside = t.aside;
+	struct taking t = {.engine = engine, .aside = attempt->aside};
 	take_all(&t, first);
 }
 
@@ -285,9 +288,15 @@ void aside_put_back(const struct ground *ground, const char *dir)
 void aside_finish(struct engine *engine, bool is_well)
 {
 	bool any = engine->has_noted_bodies;
+	for (size_t i = 0; i < engine->asides.len; i++)
+		any = any || engine->asides.ptr[i]->count;
+	/* Not before the store has what was made instead: or a death in between leaves neither, and what is in the places would
+	 * be nobody's. */
+	if (any && !engine->options->plan && !engine->options->verify &&
+		!store_flush(engine->store, NULL))
+		return;
 	for (size_t i = 0; i < engine->asides.len; i++) {
 		const struct aside *aside = engine->asides.ptr[i];
-		any = any || aside->count;
 		bool goes = aside->is_replaced || (aside->is_vacated && is_well);
 		if (aside->count && !goes)
 			aside_put_back(&engine->ground, aside->dir);

@@ -18,6 +18,7 @@ static const int64_t tick_ns = 20000000;
 struct noted_body {
 	uint64_t started_ms;
 	str node;
+	str aside; /* where what it left before is; empty: nowhere */
 	struct strs writes;
 };
 
@@ -85,13 +86,15 @@ static void remove_empty_dirs(struct recovery *r)
 }
 
 /* Whether the end of the body is in the store: then so is what it left. */
-static bool has_ended(struct recovery *r, const struct noted_body *body)
+static bool has_ended(struct recovery *r, const struct noted_body *body, bool *is_well)
 {
 	struct node_row row = {0};
 	bool found = false;
+	*is_well = false;
 	if (!nodes_get(r->ground.store, &r->arena, r->run, body->node, &row, &found, NULL) ||
 		!found)
 		return false;
+	*is_well = row.state == NODE_COMPLETED;
 	bool is_going = row.state == NODE_RUNNING || row.state == NODE_READY;
 	return (uint64_t)row.started_ms > body->started_ms ||
 	       ((uint64_t)row.started_ms == body->started_ms && !is_going);
@@ -106,8 +109,9 @@ static bool parse_body(struct recovery *r, str *rest, struct noted_body *body)
 	if (!netstr_take_word(rest, &word) || !str_is(word, "body") ||
 		!netstr_take_char(rest, ' ') || !netstr_take_word(rest, &word) ||
 		!str_to_u64(word, &body->started_ms) || !netstr_take_text(rest, &body->node) ||
-		!netstr_take_text(rest, &artifacts) || !netstr_take_char(rest, ' ') ||
-		!netstr_take_word(rest, &word) || !str_to_u64(word, &count) || count > rest->len)
+		!netstr_take_text(rest, &artifacts) || !netstr_take_text(rest, &body->aside) ||
+		!netstr_take_char(rest, ' ') || !netstr_take_word(rest, &word) ||
+		!str_to_u64(word, &count) || count > rest->len)
 		return false;
 	r->ground.artifacts = arena_str(&r->arena, artifacts).ptr;
 	body->writes.ptr = arena_array(&r->arena, str, count);
@@ -126,7 +130,13 @@ static void lose_half(struct recovery *r)
 	fs_read_file(store_state_fd(r->ground.store), file, (size_t)64 << 20, &text, NULL);
 	str rest = buf_str(&text);
 	while (rest.len && parse_body(r, &rest, &body)) {
-		if (has_ended(r, &body))
+		bool is_well;
+		bool is_over = has_ended(r, &body, &is_well);
+		/* It made anew what it had left before, whatever people have done with it since. */
+		if (is_over && is_well && body.aside.len)
+			fs_remove_tree(store_state_fd(r->ground.store),
+				arena_str(&r->arena, body.aside).ptr, NULL);
+		if (is_over)
 			continue;
 		r->since_ns = (int64_t)body.started_ms * 1000000 - tick_ns;
 		for (size_t i = 0; i < body.writes.len; i++) {

@@ -123,6 +123,7 @@ static bool add_loose_file(
 	if (!describe(c, spot, entry, &artifact, err))
 		return false;
 	places_see(engine->places, spot, &entry->stat, c->tick)->maker = PLACES_SOMEBODY;
+	engine->has_loose = true;
 	owners_put(engine, attempt->unit->node->id, &artifact,
 		(struct left_flags){.is_edited = before && !before->maker});
 	if (c->out)
@@ -318,6 +319,46 @@ static bool visit_inputs(struct capture *c, const struct unit *dep, size_t *left
 	return ok;
 }
 
+/* Likewise those of which nobody knows which of several nodes made them, of that dependency or of what it holds. */
+struct loose_inputs {
+	struct capture *c;
+	str of;
+	bool ok;
+	struct err *err;
+};
+
+static void visit_loose_of(void *arg, str node, const struct left *first)
+{
+	struct loose_inputs *loose = arg;
+	struct capture *c = loose->c;
+	struct engine *engine = c->attempt->engine;
+	bool is_its = str_starts(node, loose->of) &&
+	              (node.len == loose->of.len || node.ptr[loose->of.len] == '[' ||
+			      node.ptr[loose->of.len] == '_');
+	for (const struct left *left = is_its ? first : NULL; left; left = left->next_of) {
+		struct spot spot = {engine->ground.artifacts, left->as.root, left->as.path};
+		const struct known *known = places_find(engine->places, &spot);
+		struct fs_entry entry = {0};
+		bool is_candidate = loose->ok && spot.root == ROOT_PROJECT && known &&
+		                    known->maker == PLACES_SOMEBODY &&
+		                    !map_get(&c->body->before, spot.path);
+		if (is_candidate &&
+			fs_lstat_at(places_fd(&engine->ground, spot.root),
+				arena_str(&c->scratch, spot.path).ptr, &entry.stat,
+				NULL) == FS_FOUND &&
+			S_ISREG(entry.stat.mode) && !places_same(&known->stat, &entry.stat))
+			loose->ok = visit_after(c, spot.root, spot.path, &entry, loose->err);
+	}
+}
+
+static bool visit_loose_inputs(struct capture *c, const struct unit *dep, struct err *err)
+{
+	struct loose_inputs loose = {c, dep->node->id, true, err};
+	if (c->attempt->engine->has_loose)
+		owners_each_node(c->attempt->engine, visit_loose_of, &loose);
+	return loose.ok;
+}
+
 /* Project files that the plugin says the body writes and that `writes` does not name: facts only, they aren't kept. */
 static bool add_named_outputs(struct capture *c, struct err *err)
 {
@@ -364,7 +405,8 @@ static bool look_everywhere(struct capture *c, bool must_be_there, struct err *e
 		ok = visit_declared(c, node->writes.ptr[i], must_be_there, err);
 	ok = ok && capture_list_artifacts(engine, &visit, err);
 	for (uint32_t d = 0; ok && d < node->dep_count; d++)
-		ok = visit_inputs(c, &engine->units[node->deps[d]], &left, err);
+		ok = visit_inputs(c, &engine->units[node->deps[d]], &left, err) &&
+		     visit_loose_inputs(c, &engine->units[node->deps[d]], err);
 	return ok;
 }
 

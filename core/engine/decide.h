@@ -66,6 +66,7 @@ struct candidate {
 	str output_gone;  /* a path that it wrote, is gone and can't be restored; or empty */
 	str output_other; /* a path that it wrote, was changed since and can't be restored; or empty */
 	str loose;        /* a path that it or another node wrote, and that is not here; or empty */
+	bool has_loose;   /* it left what it or another made */
 	bool is_damaged;  /* a blob is missing or fails its digest */
 	bool is_unjudged; /* a verdict on the node is stored but can't be read */
 	str policy;       /* a rule's sentence against it, or empty */

@@ -78,7 +78,7 @@ static int root_of(const struct fact_place *place, const char *path)
 static bool digest_file(const struct fact_place *place, const char *path, struct fs_stat *st,
 	struct digest *out, struct err *err)
 {
-	const struct pretended *pretended = pretend_find(&place->memo->pretence, str_of(path));
+	const struct pretended *pretended = pretend_find(place->memo->pretence, str_of(path));
 	if (pretended && !pretended->is_gone) {
 		*out = pretended->digest;
 		return true;
@@ -111,16 +111,27 @@ static bool add_target(
 	struct links *links = &place->memo->links;
 	struct linked linked;
 	struct digest digest = {{0}};
-	bool ok = links_follow(links, root_of(place, path), path, &linked, err);
-	uint32_t mode = linked.real ? linked.stat.mode : 0;
-	if (ok && S_ISREG(mode))
-		ok = digest_file(place, linked.real, &linked.stat, &digest, err);
-	else if (ok && linked.is_entered)
-		ok = digest_list(place, str_of(linked.real), &linked.list, &digest, err);
-	links_leave(links, &linked);
+	struct buf way = {0};
+	const struct pretended *as =
+		pretend_follow(place->memo->pretence, root_of(place, path), str_of(path), &way);
+	const char *from = way.len ? buf_cstr(&way) : path;
+	uint32_t mode = as && !as->is_gone ? as->stat.mode : 0;
+	bool ok = true;
+	if (as && !as->is_gone) {
+		digest = as->digest;
+	} else if (!as) {
+		ok = links_follow(links, root_of(place, from), from, &linked, err);
+		mode = linked.real ? linked.stat.mode : 0;
+		if (ok && S_ISREG(mode))
+			ok = digest_file(place, linked.real, &linked.stat, &digest, err);
+		else if (ok && linked.is_entered)
+			ok = digest_list(place, str_of(linked.real), &linked.list, &digest, err);
+		links_leave(links, &linked);
+	}
 	uint32_t kind = mode & (S_ISREG(mode) ? S_IFMT | S_IXUSR : S_IFMT);
 	hash_add(hash, (str){(const char *)&kind, sizeof(kind)});
 	hash_add(hash, (str){(const char *)digest.bytes, DIGEST_SIZE});
+	buf_finish(&way);
 	return ok;
 }
 
@@ -212,9 +223,9 @@ static bool look_tree(const struct fact_place *place, const char *z, bool is_the
 	struct fs_list list = {0};
 	bool ok = !is_there ||
 	          fs_list_tree(root_of(place, z), z, dir.len ? NULL : ".pawl", &list, err);
-	if (ok && place->memo->pretence.paths.len)
-		pretend_add_tree(&place->memo->pretence, dir, &list);
-	const struct pretended *pretended = pretend_find(&place->memo->pretence, dir);
+	if (ok && place->memo->pretence->paths.len)
+		pretend_add_tree(place->memo->pretence, dir, &list);
+	const struct pretended *pretended = pretend_find(place->memo->pretence, dir);
 	if (ok && pretended && pretended->is_gone && !list.len) {
 		fs_list_finish(&list);
 		return true;
@@ -241,6 +252,18 @@ static void note_file(const struct fact_place *place, const struct fact *fact)
 	seen->fact = *fact;
 }
 
+/* What is pretended to be where a path leads; *path is what the disk is to be asked for. */
+static const struct pretended *pretended_at(
+	const struct fact_place *place, struct arena *arena, const char **path)
+{
+	struct buf way = {0};
+	const struct pretended *found =
+		pretend_follow(place->memo->pretence, root_of(place, *path), str_of(*path), &way);
+	*path = way.len ? arena_str(arena, buf_str(&way)).ptr : *path;
+	buf_finish(&way);
+	return found;
+}
+
 bool facts_look(const struct fact_place *place, struct arena *arena, str path, struct fact *out,
 	struct err *err)
 {
@@ -253,7 +276,7 @@ bool facts_look(const struct fact_place *place, struct arena *arena, str path, s
 	}
 	const char *z = arena_str(arena, path).ptr;
 	*out = (struct fact){.kind = FACT_ABSENT, .path = path, .real = STR("")};
-	const struct pretended *pretended = pretend_find(&place->memo->pretence, path);
+	const struct pretended *pretended = pretended_at(place, arena, &z);
 	enum fs_found found = FS_FOUND;
 	if (!pretended || pretended->is_gone || S_ISDIR(pretended->stat.mode))
 		found = stat_path(place, z, &st, err);
@@ -263,7 +286,7 @@ bool facts_look(const struct fact_place *place, struct arena *arena, str path, s
 		return look_tree(place, z, true, out, err);
 	if (pretended && S_ISDIR(pretended->stat.mode))
 		return look_tree(place, z, false, out, err);
-	if (found == FS_ABSENT && pretend_in(&place->memo->pretence, path))
+	if (found == FS_ABSENT && pretend_in(place->memo->pretence, path))
 		return look_tree(place, z, false, out, err);
 	if (pretended && pretended->is_gone)
 		found = FS_ABSENT;
@@ -274,7 +297,9 @@ bool facts_look(const struct fact_place *place, struct arena *arena, str path, s
 	if (found == FS_FOUND) {
 		out->kind = FACT_FILE;
 		out->mode = (st.mode & S_IXUSR) != 0;
-		if (!digest_file(place, z, &st, &out->digest, err))
+		if (pretended)
+			out->digest = pretended->digest;
+		else if (!digest_file(place, z, &st, &out->digest, err))
 			return false;
 	} else if (found != FS_ABSENT) {
 		return false;
@@ -289,8 +314,8 @@ static bool look_glob(const struct fact_place *place, str pattern, struct fact *
 	*out = (struct fact){.kind = FACT_GLOB, .path = pattern, .real = STR("")};
 	if (!fs_glob(store_project_fd(place->store), pattern, list, err))
 		return false;
-	if (place->memo->pretence.paths.len)
-		pretend_add_glob(&place->memo->pretence, pattern, list);
+	if (place->memo->pretence->paths.len)
+		pretend_add_glob(place->memo->pretence, pattern, list);
 	if (!digest_list(place, STR(""), list, &out->digest, err))
 		return false;
 	note_many(place, out);

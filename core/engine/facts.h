@@ -25,14 +25,18 @@ struct fact_memo;
 struct world;
 /* `rehash`: what the kernel says of a file is no shortcut; each is read again after every fact_memo_forget. */
 struct fact_memo *fact_memo_create(const struct world *world, bool may_write, bool rehash);
+/* What is pretended of files goes for the run around this one as well. */
+void fact_memo_share_pretence(struct fact_memo *memo, const struct fact_memo *outer);
 void fact_memo_destroy(struct fact_memo *memo);
 /* In a plan: from now on facts are as if this file of the project were there. */
 void fact_memo_pretend(
 	struct fact_memo *memo, str path, uint32_t mode, const struct digest *digest);
 
+void fact_memo_pretend_link(struct fact_memo *memo, str path, str target);
 void fact_memo_pretend_dir(struct fact_memo *memo, str path, uint32_t mode);
 /* And as if this were not there: a file, a link, or a directory in which nothing else is. */
 void fact_memo_pretend_gone(struct fact_memo *memo, str path);
+bool fact_memo_pretends(const struct fact_memo *memo, str path); /* any of that */
 
 /* What was seen counts no more: to be called when a body is about to start or has ended, and when files were restored.
  * Between two calls a file, or a program, is looked at once however many nodes depend on it. */

@@ -51,12 +51,13 @@ struct fact_memo {
 	bool rehash;
 	struct arena arena;
 	uint64_t turn;
-	struct map digests;   /* path -> struct seen_digest * */
-	struct map tools;     /* "NAME\0PATH\0DIR" -> struct seen_tool * */
-	struct map files;     /* path -> struct seen *; not of trees */
-	struct fs_look *look; /* of this turn; NULL: not yet made */
-	struct links links;   /* of the tree that is being looked at */
-	struct pretence pretence;
+	struct map digests;        /* path -> struct seen_digest * */
+	struct map tools;          /* "NAME\0PATH\0DIR" -> struct seen_tool * */
+	struct map files;          /* path -> struct seen *; not of trees */
+	struct fs_look *look;      /* of this turn; NULL: not yet made */
+	struct links links;        /* of the tree that is being looked at */
+	struct pretence *pretence; /* of the outermost run */
+	struct pretence own_pretence;
 
 	struct map
 		many; /* path or pattern and what was left out -> struct seen_many *: trees and globs */

@@ -4,8 +4,6 @@
 #include "engine/internal.h"
 #include "engine/sources.h"
 
-#include "data/manifest.h"
-
 struct fan {
 	struct attempt *attempt; /* of the node itself, while its slots run */
 	struct unit *slots;
@@ -145,21 +143,12 @@ static void add_slot_json(struct engine *engine, struct buf *out, const struct u
 }
 
 /* What consumers depend on besides the output: the artifacts of all slots. */
-static void join_manifests(struct engine *engine, struct fan *fan)
+static void join_artifacts(struct engine *engine, struct fan *fan)
 {
-	struct buf all = {0};
-	struct produced *out = &fan->attempt->unit->out;
-	for (size_t i = 0; i < fan->count; i++) {
-		if (fan->slots[i].out.has_manifest)
-			cas_get(engine->store, &fan->slots[i].out.manifest, &all, NULL);
-	}
-	if (all.len) {
-		out->manifest = hash_of(buf_str(&all));
-		out->has_manifest = true;
-		if (!engine->options->plan)
-			cas_put(engine->store, buf_str(&all), &out->manifest, NULL);
-	}
-	buf_finish(&all);
+	struct unit *unit = fan->attempt->unit;
+	for (size_t i = 0; i < fan->count; i++)
+		upstream_hold(engine, unit, &fan->slots[i]);
+	upstream_join(engine, unit);
 }
 
 static void join(struct fan *fan)
@@ -186,7 +175,7 @@ static void join(struct fan *fan)
 		add_slot_json(engine, &json, &fan->slots[i]);
 	}
 	buf_add_char(&json, ']');
-	join_manifests(engine, fan);
+	join_artifacts(engine, fan);
 	sources_of_items(engine, attempt->unit, fan->slots, fan->count);
 	buf_printf(&sentence, "%zu item%s: %zu %s, %u reused", fan->count,
 		fan->count == 1 ? "" : "s", fan->count - fan->reused - fan->failed,

@@ -239,6 +239,7 @@ static void store_result(struct attempt *attempt)
 	struct unit *unit = attempt->unit;
 	str unproven = find_unproven(attempt);
 	int64_t id = 0;
+	unit->is_loose = attempt->captured.doubt.len > 0;
 	if (!attempt->has_key || attempt->unit->node->always_run)
 		return;
 	if (attempt->unstorable.len) {

@@ -33,6 +33,11 @@ struct moved {
 	str name;
 };
 
+struct held_manifest {
+	struct held_manifest *next;
+	struct digest manifest;
+};
+
 struct unit {
 	uint64_t id; /* in this run and all within it */
 	const struct node *node;
@@ -58,6 +63,15 @@ struct unit {
 	struct digest above;
 	bool has_shared;
 	bool has_above;
+	/* Of a node that holds others: manifests of what they left, the newest first. */
+	struct held_manifest *held;
+	bool is_loose; /* it left what it or another made, nobody knows which */
+	/* What it or those that it holds left is not known in part; the digest stands for that. */
+	bool has_lost;
+	struct digest lost;
+	/* Of a loop_group: one digest of what was left in $ARTIFACTS_DIR in the iterations before the current one. */
+	struct digest before;
+	bool has_before;
 	struct attempt *attempt; /* while it is being decided or run */
 	str error;               /* of a failed one, in the run's arena */
 
@@ -185,6 +199,7 @@ struct engine {
 	struct ground ground;
 	VEC(struct aside *) asides;
 	bool has_noted_bodies;
+	bool has_loose;            /* files of the project that one of several nodes made */
 	uint64_t artifacts_looked; /* the tick of the last look at all of the artifact directory */
 	struct rules *rules;       /* NULL: no policies */
 	struct mask *mask;         /* NULL: no secrets */
@@ -259,6 +274,11 @@ void loop_member_ended(struct engine *engine, struct unit *unit);
 void upstream_note(struct engine *engine, struct unit *unit);
 /* The newest that was made above the unit, in this run and those around it. */
 struct moved upstream_newest(const struct engine *engine, const struct unit *unit);
+/* Adds what a slot or member left, known or not, to what its holder left, which upstream_join puts together. */
+void upstream_hold(struct engine *engine, struct unit *holder, const struct unit *held);
+void upstream_join(struct engine *engine, struct unit *holder);
+/* An iteration is over: `member` is one of those that the next one depends on. */
+void upstream_note_before(struct engine *engine, struct unit *loop, const struct unit *member);
 bool upstream_is_unknown(const struct unit *unit); /* what it left can't be told */
 str upstream_name(const struct engine *engine, struct arena *arena); /* "7/1": run and attempt */
 

@@ -49,6 +49,8 @@ static void begin_iteration(struct loop *loop)
 		unit->is_uncertain = unit->is_optional = false;
 		unit->iteration = loop->iteration;
 		unit->earlier = (struct moved){parent->made, parent->node->id};
+		unit->has_lost = unit->is_loose = false;
+		unit->held = NULL;
 		unit->waiting = 0;
 		for (uint32_t d = 0; d < node->dep_count; d++)
 			unit->waiting += engine->workflow->nodes[node->deps[d]].scope->holder ==
@@ -78,8 +80,7 @@ static void end_loop(struct loop *loop, bool reached)
 		control_fail(attempt, &err);
 		return;
 	}
-	attempt->unit->out.manifest = last->out.manifest;
-	attempt->unit->out.has_manifest = last->out.has_manifest;
+	upstream_join(engine, attempt->unit);
 	sources_of_last(engine, attempt->unit, last);
 	str sentence = str_of(arena_printf(&engine->arena, "ended after %llu iteration%s",
 		(unsigned long long)loop->iteration, loop->iteration == 1 ? "" : "s"));
@@ -162,11 +163,26 @@ static void leave_open(struct loop *loop)
 	control_complete(attempt, STR(""), STR("a loop: how often is not known beforehand"));
 }
 
+/* What the next iteration finds, and what follows the loop. */
+static void note_artifacts(struct loop *loop)
+{
+	struct engine *engine = loop->attempt->engine;
+	struct unit *unit = loop->attempt->unit;
+	const struct loop_group *group = unit->node->group;
+	for (uint32_t i = 0; i < group->member_count; i++) {
+		const struct unit *of = &engine->units[group->members[i]];
+		if (!of->node->is_until)
+			upstream_hold(engine, unit, of);
+		upstream_note_before(engine, unit, of);
+	}
+}
+
 static void end_iteration(struct loop *loop)
 {
 	struct attempt *attempt = loop->attempt;
 	struct engine *engine = attempt->engine;
 	struct err err = {0};
+	note_artifacts(loop);
 	if (engine->is_stopping) {
 		struct unit *unit = attempt->unit;
 		unit->loop = NULL;
@@ -213,6 +229,8 @@ void loop_begin(struct attempt *attempt)
 	struct loop *loop = arena_new(&engine->arena, struct loop);
 	loop->attempt = attempt;
 	attempt->unit->loop = loop;
+	attempt->unit->held = NULL;
+	attempt->unit->has_lost = attempt->unit->has_before = false;
 	attempt->is_passive = true;
 	engine->active--;
 	attempt->unit->state = NODE_RUNNING;

@@ -229,6 +229,8 @@ static bool reuse_now(struct attempt *attempt)
 		.made_ms = row->made_ms,
 		.emits = arena_str(&engine->arena, row->emits)};
 	unit->has_moved = restored.has_replaced;
+	unit->is_loose = attempt->decision.has_candidate &&
+	                 attempt->input.candidates[attempt->decision.candidate].has_loose;
 	/* One that is forced and has its key may put another result in the place of this. */
 	unit->is_uncertain = engine->options->plan && twins_has(attempt, true);
 	if (engine->options->plan)

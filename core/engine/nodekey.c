@@ -27,6 +27,8 @@ static void add_input(struct attempt *attempt, struct key *key, const struct uni
 		key_digest(key, STR("artifacts"), &dep->out.manifest);
 	if (upstream_is_unknown(dep))
 		key_text(key, STR("attempt"), upstream_name(attempt->engine, &attempt->arena));
+	if (dep->has_lost)
+		key_digest(key, STR("left-by-several"), &dep->lost);
 	if (dep->has_above)
 		key_digest(key, STR("artifacts-above"), &dep->above);
 	if (dep->out.emits.len)
@@ -104,6 +106,24 @@ static uint32_t find_left_out(const struct attempt *attempt)
 		items = ref.kind == REF_INPUT ? find_given(&scope, ref.name) : NULL;
 	}
 	return NO_NODE;
+}
+
+/* What earlier iterations of the loops that it is in left in $ARTIFACTS_DIR. */
+static void add_before(struct attempt *attempt, struct key *key)
+{
+	const struct engine *engine = attempt->engine;
+	uint32_t holder = attempt->unit->node->scope->holder;
+	while (holder != NO_NODE) {
+		const struct unit *loop = &engine->units[holder];
+		if (loop->has_before) {
+			key_open(key, STR("inputs"));
+			key_open(key, loop->node->id);
+			key_digest(key, STR("artifacts-before"), &loop->before);
+			key_close(key);
+			key_close(key);
+		}
+		holder = loop->node->scope->holder;
+	}
 }
 
 /* Direct dependencies and nodes further up that are named, merged in the order of their ids. */
@@ -302,6 +322,7 @@ enum host_key_status nodekey_build(struct attempt *attempt, struct buf *words)
 	key_close(key);
 	attempt->own = key_digest_of(key);
 	add_inputs(attempt, key);
+	add_before(attempt, key);
 	attempt->digest = key_digest_of(key);
 	attempt->has_key = status == HOST_KEY_OK;
 	return status;

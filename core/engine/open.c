@@ -236,6 +236,8 @@ static void prepare(struct engine *engine)
 	engine->units = arena_array(&engine->arena, struct unit, workflow->node_count);
 	engine->memo = fact_memo_create(engine->world,
 		!engine->options->plan && !engine->options->verify, engine->options->rehash);
+	if (engine->options->outer)
+		fact_memo_share_pretence(engine->memo, engine->options->outer->memo);
 	engine->places = engine->options->outer ? engine->options->outer->places
 	                                        : places_create(engine->world);
 	for (uint32_t i = 0; i < workflow->node_count; i++) {

@@ -401,6 +401,8 @@ static bool would_have(const struct pretended *pretended, const struct artifact 
 	uint32_t mode = pretended->stat.mode;
 	if (pretended->is_gone || a->kind == ARTIFACT_GONE)
 		return pretended->is_gone && a->kind == ARTIFACT_GONE;
+	if (pretended->target)
+		return a->kind == ARTIFACT_LINK && str_is(a->target, pretended->target);
 	if ((mode & 07777) != a->mode)
 		return false;
 	return S_ISDIR(mode)
@@ -411,7 +413,7 @@ static bool would_have(const struct pretended *pretended, const struct artifact 
 bool places_has(const struct ground *ground, struct arena *arena, const struct artifact *a)
 {
 	const struct pretended *pretended = ground->memo && a->root == ROOT_PROJECT
-	                                            ? pretend_find(&ground->memo->pretence, a->path)
+	                                            ? pretend_find(ground->memo->pretence, a->path)
 	                                            : NULL;
 	if (pretended)
 		return would_have(pretended, a);

@@ -41,9 +41,67 @@ void pretend_file(struct pretence *pretence, str path, uint32_t mode, const stru
 		(struct pretended){.stat.mode = S_IFREG | (mode & 07777), .digest = *digest};
 }
 
+void pretend_link(struct pretence *pretence, str path, str target)
+{
+	const char *copy = arena_str(&pretence->arena, target).ptr;
+	*get(pretence, path) = (struct pretended){.stat.mode = S_IFLNK | 0777, .target = copy};
+}
+
 const struct pretended *pretend_find(const struct pretence *pretence, str path)
 {
 	return pretence->paths.len ? map_get(&pretence->by_path, path) : NULL;
+}
+
+/* The path that a link leads to, as it is written. */
+static bool step(str path, str target, struct buf *out)
+{
+	struct buf whole = {0};
+	for (size_t at = path.len; at-- > 0;) {
+		if (path.ptr[at] != '/')
+			continue;
+		buf_add(&whole, str_slice(path, 0, at + 1));
+		break;
+	}
+	buf_add(&whole, target);
+	buf_clear(out);
+	bool ok = !str_starts(target, STR("/")) && fs_normalize(buf_str(&whole), out);
+	buf_finish(&whole);
+	return ok;
+}
+
+const struct pretended *pretend_follow(
+	const struct pretence *pretence, int dirfd, str path, struct buf *out)
+{
+	enum { MOST_STEPS = 8 };
+	const struct pretended *found = NULL;
+	struct buf at = {0};
+	struct buf target = {0};
+	struct buf next = {0};
+	bool is_any = false;
+	buf_add(&at, path);
+	for (size_t i = 0; i < MOST_STEPS && pretence->paths.len; i++) {
+		found = pretend_find(pretence, buf_str(&at));
+		if (found && !found->target)
+			break;
+		is_any = is_any || found;
+		buf_clear(&target);
+		if (found)
+			buf_add_z(&target, found->target);
+		else if (!fs_read_link(dirfd, buf_cstr(&at), &target, NULL))
+			break;
+		found = NULL;
+		if (!step(buf_str(&at), buf_str(&target), &next))
+			break;
+		buf_clear(&at);
+		buf_add(&at, buf_str(&next));
+	}
+	buf_clear(out);
+	if (is_any)
+		buf_add(out, buf_str(&at));
+	buf_finish(&at);
+	buf_finish(&target);
+	buf_finish(&next);
+	return found;
 }
 
 /* The path within the directory; empty where it is not in it. */
@@ -71,10 +129,11 @@ static int by_name(const void *a, const void *b)
 }
 
 /* The first `sorted` entries are in order; the others have been added here. */
-static void add(struct fs_list *list, size_t sorted, str name, const struct fs_stat *stat)
+static void add(struct fs_list *list, size_t sorted, str name, const struct pretended *as)
 {
 	char *copy = mem_dup(name.ptr, name.len);
-	struct fs_entry wanted = {.name = copy, .stat = *stat};
+	char *target = as->target ? mem_dup(as->target, strlen(as->target)) : NULL;
+	struct fs_entry wanted = {.name = copy, .stat = as->stat, .target = target};
 	struct fs_entry *found =
 		sorted ? bsearch(&wanted, list->ptr, sorted, sizeof(wanted), by_name) : NULL;
 	for (size_t i = sorted; !found && i < list->len; i++) {
@@ -86,8 +145,8 @@ static void add(struct fs_list *list, size_t sorted, str name, const struct fs_s
 		return;
 	}
 	free(found->target);
-	found->target = NULL;
-	found->stat = *stat;
+	found->target = target;
+	found->stat = as->stat;
 	free(copy);
 }
 
@@ -141,7 +200,7 @@ static void drop_gone(const struct pretence *pretence, str dir, struct fs_list *
 
 void pretend_add_tree(const struct pretence *pretence, str dir, struct fs_list *list)
 {
-	static const struct fs_stat directory = {.mode = S_IFDIR | 0755};
+	static const struct pretended directory = {.stat.mode = S_IFDIR | 0755};
 	size_t sorted = list->len;
 	for (size_t i = 0; i < pretence->paths.len; i++) {
 		str path = pretence->paths.ptr[i];
@@ -152,7 +211,7 @@ void pretend_add_tree(const struct pretence *pretence, str dir, struct fs_list *
 		for (size_t at = str_find_char(name, '/', 0); at != SIZE_MAX;
 			at = str_find_char(name, '/', at + 1))
 			add(list, sorted, str_slice(name, 0, at), &directory);
-		add(list, sorted, name, &file->stat);
+		add(list, sorted, name, file);
 	}
 	sort(list);
 	drop_gone(pretence, dir, list);
@@ -165,7 +224,7 @@ void pretend_add_glob(const struct pretence *pretence, str pattern, struct fs_li
 		str path = pretence->paths.ptr[i];
 		const struct pretended *file = pretend_find(pretence, path);
 		if (!S_ISDIR(file->stat.mode) && fs_glob_matches(pattern, path))
-			add(list, sorted, path, &file->stat);
+			add(list, sorted, path, file);
 	}
 	sort(list);
 	drop_gone(pretence, STR(""), list);

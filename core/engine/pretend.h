@@ -11,6 +11,7 @@ struct pretended {
 	bool is_gone;
 	struct fs_stat stat; /* type and permissions only */
 	struct digest digest;
+	const char *target; /* of a link, else NULL */
 };
 
 struct pretence {
@@ -21,9 +22,15 @@ struct pretence {
 
 void pretence_finish(struct pretence *pretence);
 void pretend_file(struct pretence *pretence, str path, uint32_t mode, const struct digest *digest);
+void pretend_link(struct pretence *pretence, str path, str target);
 void pretend_dir(struct pretence *pretence, str path, uint32_t mode);
 void pretend_gone(struct pretence *pretence, str path);
 const struct pretended *pretend_find(const struct pretence *pretence, str path); /* NULL: none */
+
+/* What is pretended where a path of the project leads, its links followed whether they are there or only pretended to be; NULL:
+ * nothing.  *out is then the path from which on the disk knows the way, empty where that is the path itself. */
+const struct pretended *pretend_follow(
+	const struct pretence *pretence, int dirfd, str path, struct buf *out);
 
 /* Whether a file in that directory is pretended. */
 bool pretend_in(const struct pretence *pretence, str dir);

@@ -82,6 +82,7 @@ static void check_fact(
 		else if (!digest_eq(&now.digest, &fact->digest))
 			candidate->output_other = arena_str(&attempt->arena, fact->path);
 	} else if (fact->kind == FACT_LOOSE) {
+		candidate->has_loose = true;
 		bool is_same_run = candidate->row->run == engine->row.id;
 		bool ok = is_same_run && places_parse(&attempt->arena, fact->path, &root, &path) &&
 		          fs_lstat_at(places_fd(&engine->ground, root),
@@ -389,6 +390,21 @@ static void remove_too_much(struct restoring *r)
 
 /* ---- a plan ---- */
 
+/* What is put back by now is nobody else's to remove: another iteration's, or another item's. */
+static void note_makers(struct restoring *r)
+{
+	static const uint32_t kinds[] = {
+		[ARTIFACT_FILE] = S_IFREG, [ARTIFACT_LINK] = S_IFLNK, [ARTIFACT_DIR] = S_IFDIR};
+	struct engine *engine = r->attempt->engine;
+	uint64_t tick = places_tick(engine->places);
+	for (size_t i = 0; i < r->manifest->list.len; i++) {
+		const struct artifact *a = &r->manifest->list.ptr[i];
+		struct spot spot = {engine->ground.artifacts, a->root, a->path};
+		struct fs_stat st = {.mode = kinds[a->kind] | a->mode};
+		places_see(engine->places, &spot, &st, tick)->maker = r->attempt->unit->id;
+	}
+}
+
 void restore_pretend(struct attempt *attempt, const struct result_row *row)
 {
 	struct engine *engine = attempt->engine;
@@ -409,14 +425,21 @@ void restore_pretend(struct attempt *attempt, const struct result_row *row)
 		const struct artifact *a = &manifest.list.ptr[i];
 		if (a->root != ROOT_PROJECT)
 			continue;
-		bool is_known = a->kind == ARTIFACT_LINK || is_in_place(attempt, a);
-		if (!is_known && a->kind == ARTIFACT_GONE)
-			fact_memo_pretend_gone(engine->memo, a->path);
-		else if (!is_known && a->kind == ARTIFACT_DIR)
+		if (a->kind == ARTIFACT_GONE) {
+			if (!is_in_place(attempt, a))
+				fact_memo_pretend_gone(engine->memo, a->path);
+			continue;
+		}
+		bool is_known = !fact_memo_pretends(engine->memo, a->path) &&
+		                places_has(&engine->ground, &attempt->arena, a);
+		if (!is_known && a->kind == ARTIFACT_DIR)
 			fact_memo_pretend_dir(engine->memo, a->path, a->mode);
+		else if (!is_known && a->kind == ARTIFACT_LINK)
+			fact_memo_pretend_link(engine->memo, a->path, a->target);
 		else if (!is_known)
 			fact_memo_pretend(engine->memo, a->path, a->mode, &a->digest);
 	}
+	note_makers(&r);
 	vec_finish(&list);
 	manifest_finish(&manifest);
 }

@@ -50,6 +50,63 @@ bool upstream_is_unknown(const struct unit *unit)
 	return unit->state == NODE_FAILED || unit->state == NODE_CANCELLED;
 }
 
+static void lose(struct unit *unit, str what)
+{
+	struct buf text = {0};
+	if (unit->has_lost)
+		digest_add_hex(&text, &unit->lost);
+	buf_add(&text, what);
+	unit->lost = hash_of(buf_str(&text));
+	unit->has_lost = true;
+	buf_finish(&text);
+}
+
+/* The result stands for what it was made with, as long as it is one. */
+static str loose_name(const struct engine *engine, const struct unit *unit, struct arena *arena)
+{
+	return unit->out.result
+	               ? str_of(arena_printf(arena, "result %lld", (long long)unit->out.result))
+	               : upstream_name(engine, arena);
+}
+
+void upstream_hold(struct engine *engine, struct unit *holder, const struct unit *held)
+{
+	if (upstream_is_unknown(held))
+		lose(holder, upstream_name(engine, &engine->arena));
+	else if (held->has_lost)
+		lose(holder, str_make((const char *)held->lost.bytes, DIGEST_SIZE));
+	else if (held->is_loose)
+		lose(holder, loose_name(engine, held, &engine->arena));
+	if (!held->out.has_manifest)
+		return;
+	struct held_manifest *entry = arena_new(&engine->arena, struct held_manifest);
+	entry->manifest = held->out.manifest;
+	entry->next = holder->held;
+	holder->held = entry;
+}
+
+void upstream_join(struct engine *engine, struct unit *holder)
+{
+	struct buf all = {0};
+	struct produced *out = &holder->out;
+	struct held_manifest *first = NULL;
+	while (holder->held) {
+		struct held_manifest *entry = holder->held;
+		holder->held = entry->next;
+		entry->next = first;
+		first = entry;
+	}
+	for (const struct held_manifest *entry = first; entry; entry = entry->next)
+		cas_get(engine->store, &entry->manifest, &all, NULL);
+	if (all.len) {
+		out->manifest = hash_of(buf_str(&all));
+		out->has_manifest = true;
+		if (!engine->options->plan)
+			cas_put(engine->store, buf_str(&all), &out->manifest, NULL);
+	}
+	buf_finish(&all);
+}
+
 str upstream_name(const struct engine *engine, struct arena *arena)
 {
 	return str_of(arena_printf(
@@ -81,6 +138,8 @@ void upstream_note(struct engine *engine, struct unit *unit)
 	const struct node *node = unit->node;
 	unit->newest = upstream_newest(engine, unit);
 	take_newer(&unit->newest, (struct moved){unit->made, node->id});
+	if (unit->is_loose && !upstream_is_unknown(unit))
+		lose(unit, loose_name(engine, unit, &engine->arena));
 	if (!node->consumer_count)
 		return;
 	struct buf text = {0};
@@ -100,9 +159,25 @@ void upstream_note(struct engine *engine, struct unit *unit)
 			add(&text, 's', &dep->shared);
 		if (dep->has_above)
 			add(&text, 'a', &dep->above);
+		if (dep->has_lost)
+			add(&text, 'l', &dep->lost);
 	}
 	unit->has_above = text.len > 0;
 	if (text.len)
 		unit->above = hash_of(buf_str(&text));
+	buf_finish(&text);
+}
+
+void upstream_note_before(struct engine *engine, struct unit *loop, const struct unit *member)
+{
+	struct digest shared;
+	struct buf text = {0};
+	if (!member->out.has_manifest || !shared_part(engine, &member->out.manifest, &shared))
+		return;
+	if (loop->has_before)
+		add(&text, 'b', &loop->before);
+	add(&text, 's', &shared);
+	loop->before = hash_of(buf_str(&text));
+	loop->has_before = true;
 	buf_finish(&text);
 }

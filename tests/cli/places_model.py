@@ -69,13 +69,13 @@ class Node:
     def writes(self):
         key, zone = self.key(), self.zone()
         return {"file": [f"{zone}/{key}.txt"], "dir": [f"{zone}/{key}"], "glob": [f"'{zone}/*.{key}'"],
-                "deep": [f"'{zone}/s*/*.{key}'"], "all": [f"'{zone}/**'"], "art": [], "artdir": [f"$ARTIFACTS_DIR/{key}"], "none": []}[self.shape]
+                "deep": [f"'{zone}/s*/*.{key}'"], "all": [f"'{zone}/**'"], "art": [], "artdir": [f"$ARTIFACTS_DIR/{zone}/{key}"], "none": []}[self.shape]
 
     def path(self, base):
         """Where the file for one source goes, as bash has it."""
         key, zone = self.key(), self.zone()
         return {"file": f"{zone}/{key}.txt", "dir": f"{zone}/{key}/{base}", "glob": f"{zone}/{base}.{key}", "deep": f"{zone}/sub/{base}.{key}",
-                "all": f"{zone}/any/{base}.{key}", "art": f"$ARTIFACTS_DIR/{base}.{key}", "artdir": f"$ARTIFACTS_DIR/{key}/{base}",
+                "all": f"{zone}/any/{base}.{key}", "art": f"$ARTIFACTS_DIR/{zone}/{base}.{key}", "artdir": f"$ARTIFACTS_DIR/{zone}/{key}/{base}",
                 "none": "/dev/null"}[self.shape]
 
     def own(self):
@@ -97,7 +97,7 @@ class Model:
         self.items = rng.sample(["x", "y", "z"], rng.randint(1, 3))
         self.flags = {}
         self.hidden = 0
-        self.foreign = {"out0/keep": "0", "out1/keep": "0"}
+        self.foreign = {"out0/keep": "0\n", "out1/keep": "0\n"}
         self.nodes = []
         self.next = 1
         for layer in (0, 1):
@@ -118,9 +118,16 @@ class Model:
         if node.kind in ("fan", "loop"):
             node.shape = rng.choice(["glob", "dir", "art", "artdir"] + (["file"] if node.kind == "loop" else []))
         if node.kind == "sub":
+            # Its child may have been run by itself: what it made stays where the node is skipped or gone.
+            node.when, node.all_done = False, True
             node.shape = rng.choice(["file", "dir", "glob", "art"])
-        if node.kind == "format":
-            node.shape = "none"
+        if node.kind in ("format", "edit", "list"):
+            node.shape, node.art = "none", False
+        # Two of whose tries one leaves what nobody can tell from what others left; and what it makes is no input of it.
+        if node.retry and (node.shape == "art" or node.art):
+            node.retry = False
+        if node.shape == "all":
+            node.up = []
         if node.shape == "all" and any(n.shape == "all" and n.layer == layer for n in self.nodes):
             node.shape = "glob"
         self.next += 1
@@ -134,7 +141,9 @@ class Model:
         return copy.deepcopy((self.src, self.items, self.flags, self.nodes))
 
     def back(self, kept):
+        subs = [n for n in self.nodes if n.kind == "sub"]
         self.src, self.items, self.flags, self.nodes = copy.deepcopy(kept)
+        self.nodes += [n for n in subs if not self.find(n.uid)]
 
     # ---- what depends on what ----
 
@@ -249,7 +258,7 @@ class Model:
         made = [f"[ -e \"$s\" ] || continue", f"b=$(basename \"$s\" .txt)", "b=${b%%.*}", f"t=\"tag {node.tag} $(cat \"$s\")\"", 'all="$all$b $t;"',
                 f'echo "$b $t" | put "{node.path(base)}" {node.mode}{append}' if node.shape != "none" else "true"]
         if node.art:
-            made.append(f'echo "$b $t" | put "$ARTIFACTS_DIR/more/$b.{key}" {node.mode}{append}')
+            made.append(f'echo "$b $t" | put "$ARTIFACTS_DIR/{node.zone()}/more/{base}.{key}" {node.mode}{append}')
         if node.links and node.shape in ("dir", "glob", "deep"):
             path = node.path(f"l-{base}")
             made.append(f'ln -sfn "$(basename "{node.path(base)}")" "{path}"')
@@ -259,7 +268,7 @@ class Model:
         if node.shape == "dir":
             lines.append(f"mkdir -p {node.zone()}/{key}")
         if node.shape == "artdir":
-            lines.append(f'mkdir -p "$ARTIFACTS_DIR/{key}"')
+            lines.append(f'mkdir -p "$ARTIFACTS_DIR/{node.zone()}/{key}"')
         lines += [f"for s in {finds}; do"] + ["  " + line for line in made]
         lines += [f"  n=$((n + 1)); if [ $n = 1 ]; then gate {node.name}; fi", "done", f"if [ $n = 0 ]; then gate {node.name}; fi"]
         if node.dirmode and node.shape == "dir":
@@ -302,7 +311,7 @@ class Model:
         lines = [". ./lib.sh", "{ " + f"look {node.zone()}"]
         ups = [u for u in self.ups(node)]
         if any(u.shape in ("art", "artdir") or u.art for u in ups):
-            lines.append('(cd "$ARTIFACTS_DIR" && look .)')
+            lines.append(f'(cd "$ARTIFACTS_DIR" && [ ! -e {node.zone()} ] || look {node.zone()})')
         lines += ["} >list." + node.key(), f"gate {node.name}", f"cat list.{node.key()}"]
         return self.head(node, [node.zone()], [f"list.{node.key()}"]) + ["    bash: |"] + self.indented(lines)
 
