@@ -507,7 +507,7 @@ def script(problem):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--from", type=int, default=1, dest="first", metavar="SEED")
-    parser.add_argument("--seeds", type=int, default=36)
+    parser.add_argument("--seeds", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=0, help="begin no more seeds after that")
     parser.add_argument("--shrink", type=float, default=60, metavar="SECONDS")
     parser.add_argument("--keep-going", action="store_true", help="count all seeds that fail, and don't shrink")
